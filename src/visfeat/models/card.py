@@ -1,0 +1,114 @@
+"""ModelCard: what a model says of itself, kept as TOML beside its weights."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from visfeat.errors import ModelError, UnknownLayer, nearest_names
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+Fit = Literal["crop", "squash", "pad"]
+LayerKind = Literal["vector", "map", "tokens", "other"]
+
+CARD_VERSION = 1
+
+
+class InputSpec(BaseModel):
+    """How a picture becomes the network's input.
+
+    ``fit = "crop"``: the short side is resized to ``resize_px``, then the center ``size_px`` is cut out.
+    ``"squash"``: resized to ``size_px`` whatever the aspect ratio. ``"pad"``: the whole picture fits inside
+    ``size_px``, the rest is filled with the mean color. Then ``(pixel / 255 - mean) / std``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size_px: tuple[int, int]
+    """Height and width that the network takes."""
+    resize_px: int
+    fit: Fit = "crop"
+    interpolation: Interpolation = "bicubic"
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    clip_frames: int = 1
+    clip_fps: float | None = None
+
+
+class LayerSpec(BaseModel):
+    """One layer that a dry run saw: its name, kind and the shape of its output without the batch axis."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: LayerKind
+    shape: tuple[int, ...]
+    """``(D,)`` of a vector, ``(C, H, W)`` or ``(H, W, C)`` of a map, ``(T, C)`` of tokens."""
+    channels_last: bool = False
+    """True for a map ``(H, W, C)``; it is delivered as ``(C, H, W)`` all the same."""
+    prefix_tokens: int = 0
+    """How many leading tokens are class or register tokens, not patches."""
+    module: str = ""
+    """The class of the module, for people ("Conv2d", "Block")."""
+
+
+class ModelCard(BaseModel):
+    """Everything that a reader needs to use and to trust a model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """As the user names it: ``timm/resnet50``."""
+    source: str = ""
+    license: str = ""
+    weights: str = "pretrained"
+    weights_digest: str
+    """Hex SHA-256 of the weights (names, shapes and bytes, in the order of their names)."""
+    input: InputSpec
+    layers: tuple[LayerSpec, ...]
+    default_layer: str
+    default_pool: str | None = None
+    """Pooling of the default layer where it is not the one that its shape suggests."""
+    normalize: bool = False
+    """Whether the model's own embedding is L2-normalized (CLIP)."""
+    logits_layer: str | None = None
+    class_names: tuple[str, ...] = ()
+    versions: dict[str, str] = {}
+    """Versions of the libraries that made it (torch, timm, openvino)."""
+    card_version: int = CARD_VERSION
+
+    def layer(self, name: str) -> LayerSpec:
+        """The layer of that name; raises UnknownLayer with the nearest names."""
+        for spec in self.layers:
+            if spec.name == name:
+                return spec
+        hint = nearest_names(name, [spec.name for spec in self.layers])
+        raise UnknownLayer(f"{self.name} has no layer {name!r}{hint} (visfeat layers {self.name} lists all)")
+
+    def to_toml(self) -> str:
+        """The card as TOML; fields that are None are left out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    @classmethod
+    def from_toml(cls, text: str, *, subject: str | Path) -> ModelCard:
+        """Read a card; raises ModelError that names the subject and the field."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ModelError(f"{subject}: the card is not valid TOML ({error})") from None
+        version = data.get("card_version", CARD_VERSION)
+        if not isinstance(version, int) or version > CARD_VERSION:
+            raise ModelError(
+                f"{subject}: card_version {version!r} is newer than this visfeat reads ({CARD_VERSION}); "
+                "update visfeat"
+            )
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ModelError(f"{subject}: the card's {field}: {first['msg']}") from None

@@ -1,0 +1,53 @@
+"""What a source of models is: a plugin that lists names and loads one.
+
+A source in torch's world returns a ModuleModel (an nn.Module with its card), any other a PackedModel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+from visfeat.models.card import ModelCard
+from visfeat.models.packed import PackedModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class ModuleModel:
+    """A model in torch's world: the module in eval mode on the CPU, float32 weights, and its card."""
+
+    card: ModelCard
+    module: nn.Module
+
+
+LoadedModel: TypeAlias = PackedModel | ModuleModel
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """Which model, with which weights, for which input.
+
+    ``name`` is without the source's prefix (``resnet50``); ``weights`` is ``pretrained``,
+    ``random:SEED`` or a file; ``size_px`` is a side in pixels where the model's own is not wanted.
+    """
+
+    name: str
+    weights: str = "pretrained"
+    size_px: int | None = None
+
+
+@runtime_checkable
+class ModelSource(Protocol):
+    """A plugin of the group ``visfeat.models``; its name there is the prefix of its models."""
+
+    needs_torch: bool
+    """True where ``load`` imports torch: such models are packed on first use and cached."""
+
+    def names(self) -> list[str]:
+        """All model names, without the prefix, that need no file or network to be listed."""
+
+    def load(self, request: ModelRequest) -> LoadedModel:
+        """Load one; raises UnknownModel, ModelError, WeightsMismatch or MissingExtra."""

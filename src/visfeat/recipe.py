@@ -1,0 +1,202 @@
+"""Recipe: everything that decides what a feature's numbers are.
+
+A recipe as the user writes it leaves most fields open; ``resolve`` in the engine fills them from the model's card.
+A field that is None means "the model's own" or "the engine's own".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from visfeat.errors import UsageError, nearest_names
+
+DEFAULT_MODEL = "bundled/efficientnet_lite0"
+REVISION = 1
+"""Raised when the same options come to give other numbers (a changed resize, a changed pooling)."""
+
+Pool = Literal["avg", "max", "gem", "cls", "tokens", "flatten", "none"]
+SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes")
+
+
+class Recipe(BaseModel):
+    """Model, layers, sampling, preprocessing, pooling and precision; ``digest`` names all that changes a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    """For people; not part of the digest."""
+
+    # The model.
+    model: str = DEFAULT_MODEL
+    weights: str = "pretrained"
+    """``pretrained``, ``random:SEED`` or a file; ``weights_digest`` stands in for it in the digest."""
+    weights_digest: str | None = None
+    layers: tuple[str, ...] | None = None
+
+    # Which frames of a video; of the first five at most one is set, none means every second.
+    every_s: Fraction | None = None
+    fps: Fraction | None = None
+    every_frame: bool = False
+    frames: int | None = None
+    keyframes: bool = False
+    stream: int | None = None
+    animations: Literal["first", "video"] = "first"
+
+    # Preprocessing.
+    preprocess: Literal["fast", "reference"] = "fast"
+    size: int | None = None
+    """Side in pixels that the network is fed with."""
+    fit: Literal["crop", "squash", "pad"] | None = None
+    crop: tuple[float, float, float, float] | None = None
+    """x, y, width, height of the part that is looked at: pixels, or fractions where all are <= 1."""
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    input_size_px: tuple[int, int] | None = None
+    """Height and width of the network's input, filled on resolving."""
+    input_resize_px: int | None = None
+    """Short side before the center crop, filled on resolving."""
+
+    # From activations to vectors.
+    pool: Pool | tuple[Pool, ...] | None = None
+    """One for all layers or one a layer."""
+    normalize: bool | None = None
+    dtype: Literal["float32", "float16"] = "float32"
+    top: int = 0
+    """How many of the network's own class names go with each row."""
+
+    # How it is computed.
+    engine: Literal["auto"] | str = "auto"
+    device: str = "auto"
+    precision: Literal["f32", "bf16", "fp16"] = "f32"
+    batch_size: int | None = None
+    """Part of the digest only where the engine's numbers depend on it."""
+    revision: int = REVISION
+
+    @field_validator("every_s", "fps", mode="before")
+    @classmethod
+    def _exact(cls, value: Any) -> Any:
+        """Take 0.5 as one half and 29.97 as 2997/100, not as the nearest binary fraction."""
+        return None if value is None else positive_fraction(value)
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _one_layer(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("pool", mode="before")
+    @classmethod
+    def _list_of_pools(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        chosen = [field for field in SAMPLING_FIELDS if getattr(self, field)]
+        if len(chosen) > 1:
+            raise ValueError(f"{' and '.join(chosen)} exclude each other: choose one way of sampling frames")
+        if self.layers is not None and (not self.layers or len(set(self.layers)) != len(self.layers)):
+            raise ValueError("layers must name at least one layer, and each once")
+        if isinstance(self.pool, tuple) and len(self.pool) != len(self.layers or ()):
+            raise ValueError("pool must be one for all layers, or as many as there are layers")
+        for field in ("frames", "size", "batch_size"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"{field} must be at least 1, not {value}")
+        if self.top < 0 or (self.stream is not None and self.stream < 0):
+            raise ValueError("top and stream cannot be negative")
+        if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) <= 0):
+            raise ValueError("crop is x,y,width,height with x, y >= 0 and width, height > 0")
+        return self
+
+    @property
+    def sampling(self) -> str:
+        """The sampling in words, always the same for the same frames: "every 1/2 s", "every frame", ...."""
+        if self.every_frame:
+            return "every frame"
+        if self.keyframes:
+            return "keyframes"
+        if self.frames is not None:
+            return f"{self.frames} frames"
+        return f"every {self.interval_s} s"
+
+    @property
+    def interval_s(self) -> Fraction:
+        """Seconds between samples where frames are sampled by time; one second unless said otherwise."""
+        if self.fps is not None:
+            return 1 / self.fps
+        return self.every_s if self.every_s is not None else Fraction(1)
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that name everything that changes a number; equal recipes have equal digests."""
+        data = self.model_dump(mode="json", exclude={"name", *SAMPLING_FIELDS})
+        if self.weights_digest is not None:
+            data.pop("weights")
+        data["sampling"] = self.sampling
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def title(self) -> str:
+        """The recipe's name, or its model where it has none."""
+        return self.name or self.model
+
+    @classmethod
+    def from_options(cls, **options: Any) -> Recipe:
+        """Build a recipe; raises UsageError that names the option."""
+        try:
+            return cls(**options)
+        except ValidationError as error:
+            raise UsageError(_complaint(error)) from None
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Recipe:
+        """Read a recipe file; its name is the file's stem unless it says another."""
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"recipe {path}: cannot be read ({error})") from None
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"recipe {path}: not valid TOML ({error})") from None
+        try:
+            return cls.model_validate({"name": path.stem} | data)
+        except ValidationError as error:
+            raise UsageError(f"recipe {path}: {_complaint(error)}") from None
+
+    def to_toml(self) -> str:
+        """The recipe as TOML that ``from_toml`` reads back; open fields are left out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def but(self, **changes: Any) -> Recipe:
+        """This recipe with some fields changed, checked anew."""
+        return Recipe.from_options(**(self.model_dump() | changes))
+
+
+def positive_fraction(value: Any) -> Fraction:
+    """An exact positive fraction from 0.5, "1/3", "30000/1001" or a Fraction; raises ValueError."""
+    try:
+        fraction = value if isinstance(value, Fraction) else Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is not a number") from None
+    if fraction <= 0:
+        raise ValueError(f"must be more than 0, not {value}")
+    return fraction
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first of pydantic's complaints as one line that names the option."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][:1])
+    if first["type"] == "extra_forbidden":
+        return f"there is no option {where!r}{nearest_names(where, Recipe.model_fields)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
