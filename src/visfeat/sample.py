@@ -1,0 +1,65 @@
+"""Sampling: which frames of a video a recipe looks at.
+
+All choices follow one rule: the frame at time t is the one on display at t, the last with ``start_s <= t``.
+Samples are numbered from 0 in order of time; the number is the row's position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from visfeat.frames import Frame
+from visfeat.recipe import Recipe
+
+Sample = tuple[int, Frame]
+"""Position and frame."""
+
+
+def sample(frames: Iterator[Frame], recipe: Recipe, *, duration_s: Fraction | None = None) -> Iterator[Sample]:
+    """Choose frames as the recipe says; a frame that is not chosen is never converted to RGB.
+
+    ``duration_s`` is the exact length of the video; it is needed for ``frames = N`` alone. A still image
+    (a frame without times) is its own single sample.
+    """
+    if recipe.every_frame:
+        return enumerate(frames)
+    if recipe.keyframes:
+        return enumerate(frame for frame in frames if frame.is_keyframe)
+    if recipe.frames is not None:
+        return on_display(frames, evenly_spaced(recipe.frames, duration_s))
+    return on_display(frames, grid(recipe.interval_s))
+
+
+def grid(interval_s: Fraction) -> Iterator[Fraction]:
+    """The times 0, interval, 2 interval, ... without end."""
+    count = 0
+    while True:
+        yield count * interval_s
+        count += 1
+
+
+def evenly_spaced(number: int, duration_s: Fraction | None) -> Iterator[Fraction]:
+    """The middles of ``number`` equal parts of the duration: ``(k + 1/2) duration / number``."""
+    length = Fraction(0) if duration_s is None else duration_s
+    return (Fraction(2 * k + 1, 2 * number) * length for k in range(number))
+
+
+def on_display(frames: Iterator[Frame], times_s: Iterator[Fraction]) -> Iterator[Sample]:
+    """The frame on display at each time; a frame stands once for each time that falls into its interval.
+
+    Times ascend; the ones after the end of the video have no frame. Without any time in the first frame's interval
+    nothing is lost: the next frame is looked at.
+    """
+    position = 0
+    time_s = next(times_s, None)
+    for frame in frames:
+        if frame.end_s is None:
+            yield position, frame
+            return
+        while time_s is not None and time_s < frame.end_s:
+            yield position, frame
+            position += 1
+            time_s = next(times_s, None)
+        if time_s is None:
+            return
