@@ -1,0 +1,198 @@
+"""From a recipe as the user wrote it to a compiled network and the recipe with every field filled in."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from visfeat.engine.network import Engine, Network, NetworkOptions
+from visfeat.errors import CannotPack, UsageError
+from visfeat.models.cache import cache_key, cached, store_in_cache
+from visfeat.models.card import InputSpec, LayerSpec, ModelCard
+from visfeat.models.packed import PackedModel
+from visfeat.models.registry import load_model, source_of
+from visfeat.models.source import LoadedModel
+from visfeat.plugins import plugin
+from visfeat.pool import check_pool, default_pool, pooled_shape
+from visfeat.preprocess import HAS_FAST_RESIZER, Preprocessor
+from visfeat.recipe import Pool, Recipe
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps|intel-gpu")
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe with nothing left open, and the network that computes it."""
+
+    recipe: Recipe
+    card: ModelCard
+    network: Network
+    facts: dict[str, str]
+    """Engine, device and versions: what a reader needs to trust the numbers."""
+
+    @property
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """The layers whose features are kept, without the one that only gives class names."""
+        return tuple(self.card.layer(name) for name in self.recipe.layers or ())
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """The pooling of each layer."""
+        assert isinstance(self.recipe.pool, tuple)
+        return self.recipe.pool
+
+    @property
+    def row_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Layer -> shape of one row after pooling."""
+        return {spec.name: pooled_shape(spec, how) for spec, how in zip(self.layers, self.pools, strict=True)}
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        """How pictures become the network's input."""
+        return Preprocessor(input_spec(self.recipe, self.card), crop=self.recipe.crop, method=self.recipe.preprocess)
+
+
+def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lambda _: None) -> Prepared:
+    """Load, pack where needed, and compile the recipe's model; fill the recipe's open fields.
+
+    ``report`` is told what takes long or was decided (packing, a module that runs on torch). Raises
+    UnknownModel, UnknownLayer, UsageError, ModelError, EngineError or MissingExtra.
+    """
+    device = choose_device(recipe)
+    model, engine = load_for_engine(recipe, device, report)
+    resolved = resolve(recipe, model.card, engine=engine, device=device)
+    layers = tuple(resolved.layers or ())
+    if resolved.top and model.card.logits_layer not in layers:
+        assert model.card.logits_layer is not None
+        layers = (*layers, model.card.logits_layer)
+    options = NetworkOptions(
+        layers=layers,
+        input=input_spec(resolved, model.card),
+        device=device,
+        precision=resolved.precision,
+        batch_size=recipe.batch_size,
+        threads=threads,
+    )
+    compiler: Engine = plugin("visfeat.engines", engine).load()()
+    network = compiler.compile(model, options)
+    if engine == "torch":
+        resolved = resolved.but(batch_size=network.batch_size)
+    facts = dict(network.facts) | versions() | {f"packed_with_{k}": v for k, v in model.card.versions.items()}
+    return Prepared(resolved, model.card, network, facts)
+
+
+def choose_device(recipe: Recipe) -> str:
+    """The device meant by ``auto``: a GPU where torch can run the model on one, else the CPU."""
+    if not _DEVICE.fullmatch(recipe.device):
+        raise UsageError(f"--device {recipe.device}: there are auto, cpu, cuda, cuda:N, mps and intel-gpu")
+    if recipe.device != "auto":
+        return recipe.device
+    source, _ = source_of(recipe.model)
+    if recipe.engine not in ("auto", "torch") or not source.needs_torch:
+        return "cpu"
+    if Path("/dev/nvidiactl").exists() and importlib.util.find_spec("torch") is not None:
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "mps" if platform.system() == "Darwin" and platform.machine() == "arm64" else "cpu"
+
+
+def load_for_engine(recipe: Recipe, device: str, report: Report) -> tuple[LoadedModel, str]:
+    """The model in the form that the chosen engine runs, and the engine's name."""
+    source, _ = source_of(recipe.model)
+    engine = recipe.engine
+    if engine == "auto":
+        on_torch = source.needs_torch and device.startswith(("cuda", "mps"))
+        engine = "torch" if on_torch else "openvino"
+    if engine == "openvino" and source.needs_torch:
+        return load_packed(recipe, report)
+    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
+    if engine == "torch" and isinstance(model, PackedModel):
+        raise UsageError(f"--engine torch: {model.card.name} is a packed model, which runs on openvino")
+    return model, engine
+
+
+def load_packed(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]:
+    """A model of torch's world as a packed model: from the cache, else packed now and cached.
+
+    What cannot be packed runs on torch, which is reported once, unless the recipe insists on OpenVINO.
+    """
+    key = cache_key(recipe.model, recipe.weights, recipe.size)
+    packed = cached(key)
+    if packed is not None:
+        return packed, "openvino"
+    report(f"packing {recipe.model} (once; it is cached)")
+    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
+    if isinstance(model, PackedModel):
+        return model, "openvino"
+    from visfeat.engine.pack import pack  # needs torch
+
+    try:
+        packed = pack(model, recipe.layers)
+    except CannotPack as error:
+        if recipe.engine == "openvino":
+            raise
+        report(f"{error}; it runs on torch")
+        return model, "torch"
+    if key is not None:
+        store_in_cache(key, packed)
+    return packed, "openvino"
+
+
+def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Recipe:
+    """Fill every open field, so that the digest names what is computed and not how it was asked for."""
+    layers = recipe.layers or (card.default_layer,)
+    specs = [card.layer(name) for name in layers]
+    pools = recipe.pool if isinstance(recipe.pool, tuple) else (recipe.pool,) * len(layers)
+    chosen = tuple(how or default_pool(card, name) for how, name in zip(pools, layers, strict=True))
+    for spec, how in zip(specs, chosen, strict=True):
+        check_pool(spec, how)
+    if recipe.top and (card.logits_layer is None or not card.class_names):
+        raise UsageError(f"--top {recipe.top}: {card.name} has no class names")
+    spec = input_spec(recipe, card)
+    return recipe.but(
+        model=card.name,
+        weights_digest=card.weights_digest,
+        layers=layers,
+        pool=chosen,
+        normalize=card.normalize if recipe.normalize is None else recipe.normalize,
+        size=None,
+        fit=spec.fit,
+        interpolation=spec.interpolation,
+        mean=spec.mean,
+        std=spec.std,
+        input_size_px=spec.size_px,
+        input_resize_px=spec.resize_px,
+        engine=engine,
+        device=device.partition(":")[0],
+        batch_size=None,
+    )
+
+
+def input_spec(recipe: Recipe, card: ModelCard) -> InputSpec:
+    """The card's input with what the recipe says otherwise; another size keeps the card's crop ratio."""
+    own = card.input
+    size_px, resize_px = recipe.input_size_px or own.size_px, recipe.input_resize_px or own.resize_px
+    if recipe.size is not None and recipe.input_size_px is None:
+        size_px = (recipe.size, recipe.size)
+        resize_px = recipe.size * own.resize_px // min(own.size_px)
+    changes: dict[str, Any] = {"size_px": size_px, "resize_px": resize_px}
+    for field in ("fit", "interpolation", "mean", "std"):
+        value = getattr(recipe, field)
+        if value is not None:
+            changes[field] = value
+    return own.model_copy(update=changes)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the path from file to feature runs through."""
+    names = ("visfeat", "av", "simplejpeg", "pillow", "numpy", "pylance")
+    found = {name: version(name) for name in names}
+    return found | {"resizer": f"cykooz-resizer {version('cykooz-resizer')}" if HAS_FAST_RESIZER else "pillow"}

@@ -1,0 +1,61 @@
+"""From a batch of activations to rows: pool, normalize, cast, name the classes, refuse what is not finite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visfeat.engine.network import Outputs
+from visfeat.engine.prepare import Prepared
+from visfeat.frames import Label
+from visfeat.pool import pool, unit_length
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVectors:
+    """The rows of one batch.
+
+    values: layer -> ``(B, ...)`` pooled; finite: bool ``(B,)``, False where any layer has a NaN or an infinity;
+    labels: B tuples, or empty where no class names were asked for.
+    """
+
+    values: dict[str, NDArray[np.floating[Any]]]
+    finite: NDArray[np.bool_]
+    labels: tuple[tuple[Label, ...], ...]
+
+
+def vectors_of(outputs: Outputs, prepared: Prepared) -> BatchVectors:
+    """Pool each kept layer of a batch as the recipe says."""
+    recipe = prepared.recipe
+    values: dict[str, NDArray[np.floating[Any]]] = {}
+    finite = np.ones(prepared.network.batch_size, dtype=bool)
+    for spec, how in zip(prepared.layers, prepared.pools, strict=True):
+        pooled = pool(outputs[spec.name], spec, how)
+        if recipe.normalize:
+            pooled = unit_length(pooled)
+        # A float16 that overflows becomes an infinity, which is found here and not later.
+        with np.errstate(over="ignore"):
+            cast = pooled.astype(recipe.dtype, copy=False)
+        finite &= np.isfinite(cast.reshape(len(cast), -1)).all(axis=1)
+        values[spec.name] = cast
+    labels: tuple[tuple[Label, ...], ...] = ()
+    if recipe.top:
+        assert prepared.card.logits_layer is not None
+        labels = top_labels(outputs[prepared.card.logits_layer], prepared.card.class_names, recipe.top)
+    return BatchVectors(values, finite, labels)
+
+
+def top_labels(
+    logits: NDArray[np.floating[Any]], names: tuple[str, ...], top: int
+) -> tuple[tuple[Label, ...], ...]:
+    """The ``top`` classes of each row of logits ``(B, classes)`` by softmax probability, the likeliest first."""
+    logits = logits.reshape(len(logits), -1).astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    return tuple(
+        tuple(Label(names[i], float(row[i])) for i in best) for row, best in zip(probabilities, order, strict=True)
+    )
