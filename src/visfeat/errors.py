@@ -70,7 +70,11 @@ class EngineError(VisfeatError):
 
 
 class OutOfMemory(EngineError):
-    """A batch did not fit the device's memory."""
+    """A batch of ``batch_size`` did not fit the device's memory."""
+
+    def __init__(self, message: str, *, batch_size: int) -> None:
+        super().__init__(message)
+        self.batch_size = batch_size
 
 
 class StoreError(VisfeatError):

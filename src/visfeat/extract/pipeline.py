@@ -1,0 +1,254 @@
+"""The pipeline: decoding threads -> samples -> the network's thread -> rows -> the writer's thread.
+
+All are threads of one process with bounded queues between them: decoding, resizing and inference release the GIL.
+Batches are filled across files and videos; the last one is padded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visfeat.decode.decoder import DecodeOptions
+from visfeat.engine.prepare import Prepared
+from visfeat.extract.channel import Aborted, Channel
+from visfeat.extract.ledger import Finished, Ledger
+from visfeat.extract.vectors import BatchVectors, vectors_of
+from visfeat.extract.work import Sample, Worker
+from visfeat.media.item import MediaItem
+from visfeat.store import StoreWriter
+from visfeat.store.records import Rows, Status
+
+POLL_S = 0.1
+BATCHES_WAITING = 3
+RESULTS_WAITING = 512
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; ``partial`` and ``failed`` include what earlier runs found."""
+
+    total: int = 0
+    done: int = 0
+    partial: int = 0
+    failed: int = 0
+    unchanged: int = 0
+    ignored: int = 0
+    rows: int = 0
+    frames: int = 0
+    started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def finished(self) -> int:
+        """Items whose outcome is known."""
+        return self.done + self.partial + self.failed + self.unchanged + self.ignored
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started_at
+
+    def count(self, status: Status, *, is_new: bool) -> None:
+        """Count one item's outcome."""
+        name = "unchanged" if status is Status.DONE and not is_new else status.value
+        setattr(self, name, getattr(self, name) + 1)
+
+
+class Pipeline:
+    """Runs items through a prepared network into a store's writer."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        writer: StoreWriter,
+        ledger_before: dict[str, Status],
+        progress: Progress,
+        *,
+        options: DecodeOptions,
+        workers: int,
+    ) -> None:
+        """``ledger_before``: outcomes in the store by content hash; ``workers``: how many decoding threads."""
+        self._prepared = prepared
+        self._writer = writer
+        self._progress = progress
+        self._workers = workers
+        self._samples: Channel[Sample] = Channel(prepared.network.batch_size * BATCHES_WAITING)
+        self._results: Channel[Rows | Finished] = Channel(RESULTS_WAITING)
+        self._ledger = Ledger(ledger_before, self._results.put)
+        self._stopping = threading.Event()
+        self._errors: list[BaseException] = []
+        self._worker = Worker(
+            prepared,
+            options,
+            self._ledger,
+            emit=self._samples.put,
+            finish=self._results.put,
+            stopping=self._stopping,
+        )
+
+    def run(self, items: Sequence[MediaItem], on_progress: Callable[[Progress], None]) -> bool:
+        """Do all items; returns False where an interrupt stopped it early, with what was finished committed.
+
+        Raises EngineError (OutOfMemory among them) or StoreError after everything before it was committed.
+        """
+        completed = True
+        threads = self._start(items)
+        try:
+            self._wait(threads, on_progress)
+        except KeyboardInterrupt:
+            completed = False
+            self._stopping.set()
+            try:
+                self._wait(threads, on_progress)
+            except KeyboardInterrupt:
+                # The second one: do not wait for what is in flight.
+                self._abort()
+                self._wait(threads, on_progress)
+        finally:
+            self._abort()
+        if self._errors:
+            raise self._errors[0]
+        return completed
+
+    def _start(self, items: Sequence[MediaItem]) -> list[threading.Thread]:
+        todo = _shared(iter(items))
+        decoding = [self._thread(f"decode-{n}", self._decode, todo) for n in range(self._workers)]
+        closing = self._thread("samples", self._close_after, decoding, self._samples)
+        network = self._thread("network", self._infer)
+        # Workers finish items that need no network, so the results end when both are through.
+        ending = self._thread("results", self._close_after, [closing, network], self._results)
+        writing = self._thread("store", self._write)
+        return [*decoding, closing, network, ending, writing]
+
+    def _thread(self, name: str, target: Callable[..., None], *args: object) -> threading.Thread:
+        """Start a thread whose first error stops the whole pipeline."""
+
+        def guarded() -> None:
+            try:
+                target(*args)
+            except Aborted:
+                pass
+            except BaseException as error:  # handed to the caller of run()
+                self._errors.append(error)
+                self._abort()
+
+        thread = threading.Thread(target=guarded, name=f"visfeat-{name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _wait(self, threads: list[threading.Thread], on_progress: Callable[[Progress], None]) -> None:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(POLL_S)
+                on_progress(self._progress)
+
+    def _abort(self) -> None:
+        self._stopping.set()
+        self._samples.abort()
+        self._results.abort()
+
+    @staticmethod
+    def _close_after(threads: list[threading.Thread], channel: Channel[Sample] | Channel[Rows | Finished]) -> None:
+        for thread in threads:
+            thread.join()
+        channel.close()
+
+    def _decode(self, todo: Iterator[MediaItem]) -> None:
+        for item in todo:
+            if self._stopping.is_set():
+                return
+            self._worker.work(item)
+
+    def _infer(self) -> None:
+        for samples, outputs in self._prepared.network.stream(self._batches()):
+            vectors = vectors_of(outputs, self._prepared)
+            for rows in rows_of(samples, vectors):
+                self._results.put(rows)
+            start = 0
+            for _, group in groupby(samples, key=lambda sample: id(sample.job)):
+                members = list(group)
+                if not vectors.finite[start : start + len(members)].all():
+                    self._ledger.failed(members[0].job, "its features are not finite (NaN or infinity)")
+                start += len(members)
+                self._ledger.delivered(members[0].job, len(members))
+
+    def _batches(self) -> Iterator[tuple[list[Sample], NDArray[np.uint8]]]:
+        """Full batches of samples, the last one padded with zeros."""
+        size = self._prepared.network.batch_size
+        waiting: list[Sample] = []
+        for sample in self._samples:
+            waiting.append(sample)
+            if len(waiting) == size:
+                yield waiting, stacked(waiting, size)
+                waiting = []
+        if waiting:
+            yield waiting, stacked(waiting, size)
+
+    def _write(self) -> None:
+        try:
+            for result in self._results:
+                self._take(result)
+        finally:
+            # Also where the network broke: what was finished before is kept.
+            self._writer.commit()
+
+    def _take(self, result: Rows | Finished) -> None:
+        if isinstance(result, Rows):
+            self._writer.add(result)
+            self._progress.rows += len(result)
+        else:
+            self._writer.finish(result.record, result.num_rows)
+            self._progress.count(result.record.status, is_new=result.is_new)
+            self._progress.frames += result.num_rows
+
+
+def stacked(samples: Sequence[Sample], batch_size: int) -> NDArray[np.uint8]:
+    """The samples' pixels as one batch uint8 ``(batch_size, T, height, width, 3)``, zeros after the last."""
+    batch = np.zeros((batch_size, *samples[0].pixels.shape), dtype=np.uint8)
+    for n, sample in enumerate(samples):
+        batch[n] = sample.pixels
+    return batch
+
+
+def rows_of(samples: Sequence[Sample], vectors: BatchVectors) -> Iterator[Rows]:
+    """The rows of a batch: for each layer, one Rows for each run of samples of the same job.
+
+    Samples of one job that lie side by side have consecutive positions. Rows that are not finite are left out
+    with the rest of their run: their job has failed.
+    """
+    start = 0
+    for _, group in groupby(samples, key=lambda sample: id(sample.job)):
+        members = list(group)
+        part = slice(start, start + len(members))
+        start += len(members)
+        if not vectors.finite[part].all():
+            continue
+        for layer, values in vectors.values.items():
+            yield Rows(
+                content_hash=members[0].job.item.content_hash,
+                layer=layer,
+                first_position=members[0].position,
+                values=values[part],
+                start_s=np.array([sample.start_s for sample in members]),
+                end_s=np.array([sample.end_s for sample in members]),
+                frame_index=np.array([sample.frame_index for sample in members], dtype=np.int64),
+                labels=vectors.labels[part],
+            )
+
+
+class _shared(Iterator[MediaItem]):
+    """An iterator that several threads may advance."""
+
+    def __init__(self, items: Iterator[MediaItem]) -> None:
+        self._items = items
+        self._lock = threading.Lock()
+
+    def __next__(self) -> MediaItem:
+        with self._lock:
+            return next(self._items)

@@ -1,0 +1,199 @@
+"""extract: from files to committed rows; the one public function of the whole path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from visfeat.decode.decoder import DEFAULT_MAX_PIXELS, DecodeOptions
+from visfeat.engine.cpu import cores
+from visfeat.engine.prepare import Prepared, prepare
+from visfeat.errors import OutOfMemory, UsageError
+from visfeat.extract.pipeline import Pipeline, Progress
+from visfeat.extract.plan import Plan, plan
+from visfeat.media.find import find_media
+from visfeat.media.item import MediaItem
+from visfeat.recipe import Recipe
+from visfeat.store import FeatureStore
+from visfeat.store.records import LayerShape, Status
+
+DEFAULT_STORE = "features.vf"
+
+Source = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an extraction did. ``items`` counts by outcome, ``rows`` the vectors written."""
+
+    store: Path
+    recipe: Recipe
+    items: dict[str, int]
+    rows: int
+    elapsed_s: float
+    interrupted: bool = False
+    dry: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 done with failures, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return 3 if self.items["failed"] or self.items["partial"] else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as plain data."""
+        return {
+            "store": str(self.store),
+            "recipe": {"name": self.recipe.title, "digest": self.recipe.digest},
+            "items": dict(self.items),
+            "rows": self.rows,
+            "elapsed_s": round(self.elapsed_s, 3),
+        }
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        counts = ", ".join(f"{number} {name}" for name, number in self.items.items() if number)
+        return f"{counts or 'nothing to do'}; {self.rows} rows in {self.elapsed_s:.1f} s -> {self.store}"
+
+
+def extract(
+    sources: Source | Sequence[Source],
+    *,
+    store: str | os.PathLike[str] = DEFAULT_STORE,
+    recipe: Recipe | str | os.PathLike[str] | None = None,
+    listed: Iterable[str] = (),
+    redo: bool = False,
+    dry_run: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    threads: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> Run:
+    """Extract features of images and videos into a store; do only what is missing.
+
+    sources: files, folders, globs; ``listed``: further paths, taken literally. ``recipe``: a Recipe or a TOML file;
+    ``options`` are Recipe's fields and override it (``model="timm/resnet50"``, ``every_s=0.5``). ``redo`` does
+    again what is there; ``dry_run`` only counts. ``threads``: how many threads compute, all cores by default.
+    ``on_progress`` is called about ten times a second, ``report`` with a line when something takes long.
+
+    A file that cannot be read is recorded and counted, never raised. Ctrl-C commits what is finished and returns with
+    ``interrupted``. Raises UsageError, ModelError, EngineError, StoreError or MissingExtra.
+    """
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    wanted = recipe_of(recipe, options)
+    items = list(find_media(sources, listed=listed))
+    if not items:
+        raise UsageError(f"there is no file in {', '.join(map(str, sources)) or 'the list'}")
+    settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report)
+    while True:
+        try:
+            return _extract_once(items, wanted, settings)
+        except OutOfMemory as error:
+            wanted = wanted.but(batch_size=_halved(error))
+            report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
+            settings = settings.after_redo()
+
+
+def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str, Any]) -> Recipe:
+    """The recipe, read from its file where it is one, with options on top; raises UsageError.
+
+    One way of sampling among the options replaces the recipe's own.
+    """
+    base = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else Recipe.from_toml(recipe)
+    options = {name: value for name, value in options.items() if value is not None}
+    if not options:
+        return base
+    sampling = dict.fromkeys(("every_s", "fps", "frames")) | {"every_frame": False, "keyframes": False}
+    replaced = sampling if sampling.keys() & options.keys() else {}
+    return base.but(**(replaced | options))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    store: Path
+    redo: bool
+    dry_run: bool
+    max_pixels: int
+    threads: int | None
+    on_progress: Callable[[Progress], None]
+    report: Callable[[str], None]
+
+    def after_redo(self) -> _Settings:
+        """The same, once what should be done again was forgotten."""
+        return _Settings(
+            self.store, False, self.dry_run, self.max_pixels, self.threads, self.on_progress, self.report
+        )
+
+
+def _extract_once(items: list[MediaItem], wanted: Recipe, settings: _Settings) -> Run:
+    prepared = prepare(wanted, threads=settings.threads, report=settings.report)
+    digest = prepared.recipe.digest
+    if settings.dry_run and not settings.store.exists():
+        return _finish(settings, prepared, plan(items, {}, {}), Progress(), completed=True)
+    store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
+    outcomes = store.outcomes(digest)
+    planned = plan(items, store.known_items(), outcomes, redo=settings.redo)
+    progress = Progress(total=planned.total)
+    for status, number in planned.known.items():
+        name = "unchanged" if status is Status.DONE else status.value
+        setattr(progress, name, number)
+    completed = True
+    if planned.todo and not settings.dry_run:
+        if planned.forget:
+            store.forget(planned.forget, digest)
+            outcomes = {key: status for key, status in outcomes.items() if key not in planned.forget}
+        completed = _run(store, prepared, planned, outcomes, progress, settings)
+    return _finish(settings, prepared, planned, progress, completed=completed)
+
+
+def _run(
+    store: FeatureStore,
+    prepared: Prepared,
+    planned: Plan,
+    outcomes: dict[str, Status],
+    progress: Progress,
+    settings: _Settings,
+) -> bool:
+    layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
+    card_toml = prepared.card.to_toml()
+    with store.writer(prepared.recipe, layers=layers, facts=prepared.facts, card_toml=card_toml) as writer:
+        pipeline = Pipeline(
+            prepared,
+            writer,
+            outcomes,
+            progress,
+            options=DecodeOptions(max_pixels=settings.max_pixels),
+            # One more than cores: a thread that waits for the disk or a queue leaves no core idle.
+            workers=(settings.threads or cores()) + 1,
+        )
+        return pipeline.run(planned.todo, settings.on_progress)
+
+
+def _finish(settings: _Settings, prepared: Prepared, planned: Plan, progress: Progress, *, completed: bool) -> Run:
+    names = ("done", "partial", "failed", "unchanged", "ignored")
+    items = {name: getattr(progress, name) for name in names}
+    if settings.dry_run:
+        items["todo"] = len(planned.todo)
+    return Run(
+        store=settings.store,
+        recipe=prepared.recipe,
+        items=items,
+        rows=progress.rows,
+        elapsed_s=progress.elapsed_s,
+        interrupted=not completed,
+        dry=settings.dry_run,
+    )
+
+
+def _halved(error: OutOfMemory) -> int:
+    """Half of the batch that did not fit; a batch of one that does not fit is an end."""
+    if error.batch_size <= 1:
+        raise error
+    return error.batch_size // 2
