@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 
 # The build backend comes in its pinned version too (older pip reads the first variable, newer pip the second).
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	$(BIN)/python -m pip install --quiet --no-input
+	$(BIN)/python -m pip install -qq --no-input
 
 .PHONY: help demo test slow lint format bench wheel wheel-check clean
 .DEFAULT_GOAL := help
