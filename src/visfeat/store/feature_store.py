@@ -1,0 +1,259 @@
+"""FeatureStore: a folder of items, recipes, outcomes and features that any number of processes share."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from visfeat.errors import StoreError
+from visfeat.media.item import Kind
+from visfeat.recipe import Recipe
+from visfeat.store import layout, overview, selection
+from visfeat.store.join import join
+from visfeat.store.reading import SpaceReader
+from visfeat.store.records import KnownItem, LayerShape, Status, StoredRecipe
+from visfeat.store.schemas import (
+    EXTRACTIONS,
+    EXTRACTIONS_SCHEMA,
+    MEDIA,
+    MEDIA_SCHEMA,
+    RECIPES,
+    RECIPES_SCHEMA,
+    features_schema,
+    features_table_name,
+    layer_shapes,
+    vectors,
+)
+from visfeat.store.selection import Space
+from visfeat.store.tables import Table, text
+from visfeat.store.writer import StoreWriter
+
+_BASE = {MEDIA: MEDIA_SCHEMA, RECIPES: RECIPES_SCHEMA, EXTRACTIONS: EXTRACTIONS_SCHEMA}
+
+
+class FeatureStore:
+    """A store. Every call sees what is committed at that moment, by whatever process."""
+
+    def __init__(self, path: Path) -> None:
+        """Use ``open`` or ``create_or_open``, which check the folder first."""
+        self.path = path
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a store; raises StoreError where there is none, or one of a newer format."""
+        folder = Path(path).expanduser().absolute()
+        layout.check(folder)
+        return cls(folder)
+
+    @classmethod
+    def create_or_open(cls, path: str | Path) -> Self:
+        """Open a store, or make one of a missing or empty folder; raises StoreError for any other folder."""
+        folder = Path(path).expanduser().absolute()
+        layout.prepare(folder)
+        layout.clean_leftovers(folder)
+        return cls(folder)
+
+    # Writing.
+
+    def writer(
+        self, recipe: Recipe, *, layers: Sequence[LayerShape], facts: Mapping[str, str], card_toml: str
+    ) -> StoreWriter:
+        """Register a resolved recipe, if it is new, and return what its features are written with."""
+        self._register(recipe, layers=layers, facts=facts, card_toml=card_toml)
+        tables = {}
+        for layer in layers:
+            schema = features_schema(layer.shape, dtype=recipe.dtype, labels=recipe.top > 0)
+            tables[layer] = Table.create_or_open(self.path, features_table_name(recipe.digest, layer.layer), schema)
+        return StoreWriter(recipe.digest, tables, extractions=self._create(EXTRACTIONS), media=self._create(MEDIA))
+
+    def _register(
+        self, recipe: Recipe, *, layers: Sequence[LayerShape], facts: Mapping[str, str], card_toml: str
+    ) -> None:
+        """Keep the recipe's date and the facts of earlier runs; two facts that are equal are one."""
+        known = next((stored for stored in self.recipes() if stored.digest == recipe.digest), None)
+        if known is not None and set(known.layers) != set(layers):
+            raise StoreError(f"{self.path}: recipe {recipe.digest} has other layers: {known.layers}, not {layers}")
+        history = [] if known is None else [*known.earlier_facts, known.facts]
+        row = {
+            "digest": recipe.digest,
+            "name": recipe.name or (known.recipe.name if known is not None else None),
+            "model": recipe.model,
+            "recipe_toml": recipe.to_toml(),
+            "facts_json": json.dumps([*(dict(old) for old in history if dict(old) != dict(facts)), dict(facts)]),
+            "card_toml": card_toml,
+            "layers": [
+                {"layer": one.layer, "table": features_table_name(recipe.digest, one.layer), "shape": list(one.shape)}
+                for one in layers
+            ],
+            "created_at": known.created_at if known is not None else datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        self._create(RECIPES).upsert(pa.Table.from_pylist([row], schema=RECIPES_SCHEMA))
+
+    def forget(self, content_hashes: Iterable[str], recipe_digest: str) -> None:
+        """Delete the features and outcomes of these contents under a recipe, so that the next run makes them anew."""
+        hashes = sorted(set(content_hashes))
+        extractions = self._table(EXTRACTIONS)
+        if extractions is None:
+            return
+        # First the outcomes: rows without one do not count.
+        extractions.delete_where_in("key", [f"{one}:{recipe_digest}" for one in hashes])
+        for stored in self.recipes():
+            for layer in stored.layers if stored.digest == recipe_digest else ():
+                table = self._table(features_table_name(recipe_digest, layer.layer))
+                if table is not None:
+                    table.delete_where_in("content_hash", hashes)
+
+    def remove_items(self, uris: Iterable[str]) -> None:
+        """Delete items, such as files that are gone; features of their contents stay for copies and later finds."""
+        media = self._table(MEDIA)
+        if media is not None:
+            media.delete_where_in("uri", sorted(set(uris)))
+
+    # What is known.
+
+    def known_items(self) -> dict[str, KnownItem]:
+        """All items by URI, as the last run that touched them left them."""
+        table = self._read(MEDIA, ["uri", "size_bytes", "mtime_ns", "content_hash", "kind", "status"])
+        kinds: dict[str | None, Kind | None] = {kind.value: kind for kind in Kind} | {None: None}
+        statuses = {status.value: status for status in Status}
+        columns = [table[name].to_pylist() for name in table.schema.names]
+        return {
+            uri: KnownItem(size, mtime, content_hash or "", kinds[kind], statuses[status])
+            for uri, size, mtime, content_hash, kind, status in zip(*columns, strict=True)
+        }
+
+    def outcomes(self, recipe_digest: str) -> dict[str, Status]:
+        """How far each content came under a recipe, by content hash."""
+        where = f"recipe_digest = {text(recipe_digest)}"
+        table = self._read(EXTRACTIONS, ["content_hash", "status"], where=where)
+        statuses = {status.value: status for status in Status}
+        pairs = zip(table["content_hash"].to_pylist(), table["status"].to_pylist(), strict=True)
+        return {content_hash: statuses[status] for content_hash, status in pairs}
+
+    def recipes(self) -> list[StoredRecipe]:
+        """All recipes, the oldest first; raises StoreError where this visfeat cannot read one."""
+        rows = self._read(RECIPES, RECIPES_SCHEMA.names).to_pylist()
+        return [self._stored(row) for row in sorted(rows, key=lambda row: (row["created_at"], row["digest"]))]
+
+    def _stored(self, row: dict[str, Any]) -> StoredRecipe:
+        try:
+            recipe = Recipe.model_validate(tomllib.loads(row["recipe_toml"]) | {"name": row["name"]})
+        except (ValidationError, tomllib.TOMLDecodeError) as error:
+            raise StoreError(
+                f"{self.path}: recipe {row['digest']} has options that this visfeat does not know; "
+                f"pip install -U visfeat ({error})"
+            ) from None
+        facts = json.loads(row["facts_json"])
+        return StoredRecipe(
+            digest=row["digest"],
+            recipe=recipe,
+            facts=facts[-1],
+            card_toml=row["card_toml"],
+            layers=layer_shapes(row["layers"]),
+            created_at=row["created_at"],
+            earlier_facts=tuple(facts[:-1]),
+        )
+
+    def items(self, status: Status | str | None = None) -> pa.Table:
+        """The table of items, one row a URI, sorted by URI; of one status where that is given."""
+        where = None if status is None else f"status = {text(str(status))}"
+        return self._read(MEDIA, MEDIA_SCHEMA.names, where=where).sort_by("uri")
+
+    def failures(self) -> list[dict[str, str | None]]:
+        """uri, status, reason and recipe (a digest, or None where reading failed) of what is failed or partial."""
+        return overview.failures(self.items(), self.extractions())
+
+    def info(self) -> dict[str, Any]:
+        """What the store holds, ready for JSON: items by status and kind, recipes with rows by layer, bytes."""
+        return {
+            "path": str(self.path),
+            "format_version": layout.FORMAT_VERSION,
+            **overview.info(self.items(), self.extractions(), self.recipes()),
+            "size_bytes": layout.size_on_disk_bytes(self.path),
+        }
+
+    def extractions(self) -> pa.Table:
+        """content_hash, recipe_digest, status, reason and num_rows of every content and recipe."""
+        return self._read(EXTRACTIONS, EXTRACTIONS_SCHEMA.names[1:])
+
+    # Features.
+
+    def spaces(self, model: str | None = None, layer: str | None = None, recipe: str | None = None) -> list[Space]:
+        """The recipe and layer pairs that fit; raises UsageError, which lists what there is, where none does."""
+        return selection.spaces(self.recipes(), model=model, layer=layer, recipe=recipe)
+
+    def reader(self, model: str | None = None, layer: str | None = None, recipe: str | None = None) -> SpaceReader:
+        """The rows of the one space that fits; raises UsageError where none or several do."""
+        return self.read_space(selection.one_space(self.recipes(), model=model, layer=layer, recipe=recipe))
+
+    def read_space(self, space: Space) -> SpaceReader:
+        """The rows of a space as they are now."""
+        # Outcomes before rows: what counts by then is committed, and stays.
+        media, extractions = self._table(MEDIA), self._table(EXTRACTIONS)
+        features = self._table(space.table_name)
+        if media is None or extractions is None or features is None:
+            raise StoreError(f"{self.path}: {space} has lost its tables; extract it again")
+        return SpaceReader(space, features, join(media, extractions, features, space.stored.digest))
+
+    def features(
+        self, model: str | None = None, layer: str | None = None, recipe: str | None = None
+    ) -> tuple[NDArray[np.float32], pa.Table]:
+        """All vectors of one layer of one recipe, and what each belongs to.
+
+        float32 ``(N, D)``, or ``(N, C, H, W)`` and ``(N, T, C)`` where nothing was pooled, and a table of N rows:
+        uri, kind, start_s, end_s, frame_index (null for images), and labels where the recipe asked for them. One
+        row an item and position, copies included, sorted by URI, then position. ``recipe`` is a digest, the
+        beginning of one, or a name; what leaves no choice need not be said. Raises UsageError, which lists what
+        there is, where nothing or more than one layer fits.
+        """
+        reader = self.reader(model, layer, recipe)
+        return reader.all_values(), reader.metadata()
+
+    def batches(
+        self,
+        model: str | None = None,
+        layer: str | None = None,
+        recipe: str | None = None,
+        *,
+        batch_rows: int | None = None,
+    ) -> Iterator[tuple[NDArray[np.float32], pa.Table]]:
+        """The same rows as ``features``, a batch at a time, in flat memory."""
+        return self.reader(model, layer, recipe).batches(batch_rows)
+
+    def to_arrow(self, model: str | None = None, layer: str | None = None, recipe: str | None = None) -> pa.Table:
+        """The table of ``features`` with a column ``vector``, each flattened."""
+        values, table = self.features(model, layer, recipe)
+        return table.append_column("vector", vectors(values))
+
+    def to_pandas(self, model: str | None = None, layer: str | None = None, recipe: str | None = None) -> Any:
+        """``to_arrow`` as a pandas.DataFrame; needs pandas."""
+        return self.to_arrow(model, layer, recipe).to_pandas()
+
+    # Tables.
+
+    def _create(self, name: str) -> Table:
+        return Table.create_or_open(self.path, name, _BASE[name])
+
+    def _table(self, name: str) -> Table | None:
+        return Table.open(self.path, name)
+
+    def _read(self, name: str, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
+        """Columns of one of the three base tables, empty where it was not made yet."""
+        table = self._table(name)
+        if table is None:
+            return _BASE[name].empty_table().select(list(columns))
+        return table.read(columns, where=where)
+
+
+def open_store(path: str | Path) -> FeatureStore:
+    """Open a store for reading or writing; raises StoreError where there is none."""
+    return FeatureStore.open(path)

@@ -1,0 +1,64 @@
+"""Which recipe and layer is meant: by model, layer, and a recipe's digest, its beginning, or its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from visfeat.errors import UsageError
+from visfeat.store.records import LayerShape, StoredRecipe
+from visfeat.store.schemas import features_table_name
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One layer of one recipe: vectors that can be compared with each other."""
+
+    stored: StoredRecipe
+    layer: LayerShape
+
+    @property
+    def table_name(self) -> str:
+        """The table that holds its rows."""
+        return features_table_name(self.stored.digest, self.layer.layer)
+
+    def __str__(self) -> str:
+        name = f" ({self.stored.recipe.name})" if self.stored.recipe.name else ""
+        return f"recipe {self.stored.digest}{name}, model {self.stored.recipe.model}, layer {self.layer.layer}"
+
+
+def spaces(
+    recipes: Sequence[StoredRecipe], *, model: str | None = None, layer: str | None = None, recipe: str | None = None
+) -> list[Space]:
+    """The spaces that fit what was asked for; raises UsageError, which lists what there is, where none does."""
+    known = [Space(stored, shape) for stored in recipes for shape in stored.layers]
+    found = [space for space in known if _fits(space, model=model, layer=layer, recipe=recipe)]
+    if found:
+        return found
+    if not known:
+        raise UsageError("the store holds no features yet; visfeat extract FOLDER --store STORE makes some")
+    asked = {"model": model, "layer": layer, "recipe": recipe}
+    wanted = ", ".join(f"{option} {value}" for option, value in asked.items() if value is not None)
+    raise UsageError(f"the store has no features of {wanted}; it has:{_listed(known)}")
+
+
+def one_space(
+    recipes: Sequence[StoredRecipe], *, model: str | None = None, layer: str | None = None, recipe: str | None = None
+) -> Space:
+    """The only space that fits; raises UsageError, which lists them, where several do."""
+    found = spaces(recipes, model=model, layer=layer, recipe=recipe)
+    if len(found) > 1:
+        raise UsageError(f"several features fit; say which by model, layer or recipe:{_listed(found)}")
+    return found[0]
+
+
+def _fits(space: Space, *, model: str | None, layer: str | None, recipe: str | None) -> bool:
+    return (
+        (model is None or space.stored.recipe.model == model)
+        and (layer is None or space.layer.layer == layer)
+        and (recipe is None or space.stored.recipe.name == recipe or space.stored.digest.startswith(recipe))
+    )
+
+
+def _listed(found: Sequence[Space]) -> str:
+    return "".join(f"\n  {space}" for space in found)

@@ -1,0 +1,134 @@
+"""One table of a store: a Lance dataset that is created once, merged into, scanned and taken from.
+
+Every write is one atomic commit. Writers in other processes are welcome: a commit that meets another one is
+tried again on top of it, and the key's metadata (see ``schemas``) keeps two of them from inserting the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from visfeat.errors import StoreError
+
+SUFFIX = ".lance"
+_RETRIES = 50
+_RETRY_TIMEOUT = timedelta(minutes=5)
+_KEYS_A_DELETE = 1000
+
+
+class Table:
+    """A Lance dataset at the version that it had when it was opened, or that the last own write made."""
+
+    def __init__(self, dataset: lance.LanceDataset, path: Path) -> None:
+        self._dataset: Any = dataset
+        self.path = path
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> Table | None:
+        """Open the table at its newest version, or None where there is none."""
+        path = folder / f"{name}{SUFFIX}"
+        if not path.is_dir():
+            return None
+        try:
+            return cls(lance.dataset(str(path)), path)
+        except (ValueError, OSError) as error:
+            if "not found" in str(error):
+                return None  # its maker was stopped before the first commit
+            raise StoreError(f"{path}: cannot be opened ({_first_line(error)})") from error
+
+    @classmethod
+    def create_or_open(cls, folder: Path, name: str, schema: pa.Schema) -> Table:
+        """Open the table, or create an empty one; of two processes that create it, one opens the other's."""
+        table = cls.open(folder, name)
+        if table is not None:
+            return table
+        path = folder / f"{name}{SUFFIX}"
+        try:
+            return cls(lance.write_dataset(schema.empty_table(), str(path), schema=schema, mode="create"), path)
+        except (OSError, ValueError, RuntimeError) as error:
+            table = cls.open(folder, name)
+            if table is None:
+                raise StoreError(f"{path}: cannot be created ({_first_line(error)})") from error
+            return table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns, with their metadata."""
+        return self._dataset.schema
+
+    def __len__(self) -> int:
+        return int(self._dataset.count_rows())
+
+    def insert_missing(self, rows: pa.Table) -> None:
+        """Insert the rows whose keys are not there yet; keys must be unique within ``rows``."""
+        self._merge(rows, update=False)
+
+    def upsert(self, rows: pa.Table) -> None:
+        """Insert rows, in place of those of the same key; keys must be unique within ``rows``."""
+        self._merge(rows, update=True)
+
+    def _merge(self, rows: pa.Table, *, update: bool) -> None:
+        if rows.num_rows == 0:
+            return
+        with self._writing():
+            self._dataset.checkout_latest()
+            merge = self._dataset.merge_insert(self.schema.field(0).name).when_not_matched_insert_all()
+            if update:
+                merge = merge.when_matched_update_all()
+            merge.conflict_retries(_RETRIES).retry_timeout(_RETRY_TIMEOUT).execute(rows)
+
+    def delete_where_in(self, column: str, values: Sequence[str], *, also: str | None = None) -> None:
+        """Delete the rows whose column holds one of the values and that meet the condition ``also``."""
+        for start in range(0, len(values), _KEYS_A_DELETE):
+            condition = is_in(column, values[start : start + _KEYS_A_DELETE])
+            if also is not None:
+                condition = f"{condition} AND {also}"
+            with self._writing():
+                self._dataset.checkout_latest()
+                self._dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_RETRY_TIMEOUT)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StoreError(f"{self.path}: cannot be written ({_first_line(error)})") from error
+
+    def read(self, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
+        """Some columns of all rows that meet a condition."""
+        return self._dataset.to_table(columns=list(columns), filter=where)
+
+    def scan(self, columns: Sequence[str], *, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
+        """Some columns of all rows, a batch at a time, in the order that ``take`` counts in."""
+        batches: Iterable[pa.RecordBatch] = self._dataset.to_batches(
+            columns=list(columns), batch_size=batch_rows, scan_in_order=True
+        )
+        yield from batches
+
+    def take(self, offsets: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+        """Some columns of the rows at these offsets, in their order."""
+        return self._dataset.take(pa.array(offsets), columns=list(columns))
+
+
+def text(value: str) -> str:
+    """A string as a literal of a filter."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def is_in(column: str, values: Sequence[str]) -> str:
+    """The filter for a column that holds one of the values."""
+    return f"{column} IN ({', '.join(text(value) for value in values)})"
+
+
+def _first_line(error: Exception) -> str:
+    """Lance's message without the source position that it ends with."""
+    return str(error).partition("\n")[0].partition(", /")[0]
