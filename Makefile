@@ -53,14 +53,15 @@ wheel-check: wheel ## install the wheel alone, without torch, and use it from ou
 clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) dist build demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# Stamps: installing happens once, and again when the pins change.
+# Stamps: installing happens once, and again when the pins change. The core leaves byte code to the first import:
+# that halves its installation.
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "visfeat needs Python 3.11 or newer: make demo PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: $(PINS) | $(BIN)/python
-	$(INSTALL) -e '.[samples]'
+	$(INSTALL) --no-compile -e '.[samples]'
 	@touch $@
 
 $(VENV)/.all: $(PINS) | $(BIN)/python
