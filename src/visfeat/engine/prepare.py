@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import platform
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+from visfeat.engine.loading import Report, choose_device, load_for_engine
 from visfeat.engine.network import Engine, Network, NetworkOptions
-from visfeat.errors import CannotPack, UsageError
-from visfeat.models.cache import cache_key, cached, store_in_cache
+from visfeat.errors import UsageError
 from visfeat.models.card import InputSpec, LayerSpec, ModelCard
-from visfeat.models.packed import PackedModel
-from visfeat.models.registry import load_model, source_of
-from visfeat.models.source import LoadedModel
 from visfeat.plugins import plugin
 from visfeat.pool import check_pool, default_pool, pooled_shape
 from visfeat.preprocess import HAS_FAST_RESIZER, Preprocessor
 from visfeat.recipe import Pool, Recipe
-
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps|intel-gpu")
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -86,64 +75,6 @@ def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lamb
         resolved = resolved.but(batch_size=network.batch_size)
     facts = dict(network.facts) | versions() | {f"packed_with_{k}": v for k, v in model.card.versions.items()}
     return Prepared(resolved, model.card, network, facts)
-
-
-def choose_device(recipe: Recipe) -> str:
-    """The device meant by ``auto``: a GPU where torch can run the model on one, else the CPU."""
-    if not _DEVICE.fullmatch(recipe.device):
-        raise UsageError(f"--device {recipe.device}: there are auto, cpu, cuda, cuda:N, mps and intel-gpu")
-    if recipe.device != "auto":
-        return recipe.device
-    source, _ = source_of(recipe.model)
-    if recipe.engine not in ("auto", "torch") or not source.needs_torch:
-        return "cpu"
-    if Path("/dev/nvidiactl").exists() and importlib.util.find_spec("torch") is not None:
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return "mps" if platform.system() == "Darwin" and platform.machine() == "arm64" else "cpu"
-
-
-def load_for_engine(recipe: Recipe, device: str, report: Report) -> tuple[LoadedModel, str]:
-    """The model in the form that the chosen engine runs, and the engine's name."""
-    source, _ = source_of(recipe.model)
-    engine = recipe.engine
-    if engine == "auto":
-        on_torch = source.needs_torch and device.startswith(("cuda", "mps"))
-        engine = "torch" if on_torch else "openvino"
-    if engine == "openvino" and source.needs_torch:
-        return load_packed(recipe, report)
-    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
-    if engine == "torch" and isinstance(model, PackedModel):
-        raise UsageError(f"--engine torch: {model.card.name} is a packed model, which runs on openvino")
-    return model, engine
-
-
-def load_packed(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]:
-    """A model of torch's world as a packed model: from the cache, else packed now and cached.
-
-    What cannot be packed runs on torch, which is reported once, unless the recipe insists on OpenVINO.
-    """
-    key = cache_key(recipe.model, recipe.weights, recipe.size)
-    packed = cached(key)
-    if packed is not None:
-        return packed, "openvino"
-    report(f"packing {recipe.model} (once; it is cached)")
-    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
-    if isinstance(model, PackedModel):
-        return model, "openvino"
-    from visfeat.engine.pack import pack  # needs torch
-
-    try:
-        packed = pack(model, recipe.layers)
-    except CannotPack as error:
-        if recipe.engine == "openvino":
-            raise
-        report(f"{error}; it runs on torch")
-        return model, "torch"
-    if key is not None:
-        store_in_cache(key, packed)
-    return packed, "openvino"
 
 
 def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Recipe:

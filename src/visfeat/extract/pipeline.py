@@ -22,7 +22,7 @@ from visfeat.extract.ledger import Finished, Ledger
 from visfeat.extract.vectors import BatchVectors, vectors_of
 from visfeat.extract.work import Sample, Worker
 from visfeat.media.item import MediaItem
-from visfeat.store import StoreWriter
+from visfeat.store.writer import StoreWriter
 from visfeat.store.records import Rows, Status
 
 POLL_S = 0.1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from visfeat.extract.plan import Plan, plan
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.recipe import Recipe
-from visfeat.store import FeatureStore
+from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import LayerShape, Status
 
 DEFAULT_STORE = "features.vf"
@@ -88,17 +89,18 @@ def extract(
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     wanted = recipe_of(recipe, options)
+    started_at = time.monotonic()
     items = list(find_media(sources, listed=listed))
     if not items:
         raise UsageError(f"there is no file in {', '.join(map(str, sources)) or 'the list'}")
-    settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report)
+    settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report, started_at)
     while True:
         try:
             return _extract_once(items, wanted, settings)
         except OutOfMemory as error:
             wanted = wanted.but(batch_size=_halved(error))
             report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
-            settings = settings.after_redo()
+            settings = replace(settings, redo=False)
 
 
 def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str, Any]) -> Recipe:
@@ -124,23 +126,18 @@ class _Settings:
     threads: int | None
     on_progress: Callable[[Progress], None]
     report: Callable[[str], None]
-
-    def after_redo(self) -> _Settings:
-        """The same, once what should be done again was forgotten."""
-        return _Settings(
-            self.store, False, self.dry_run, self.max_pixels, self.threads, self.on_progress, self.report
-        )
+    started_at: float
 
 
 def _extract_once(items: list[MediaItem], wanted: Recipe, settings: _Settings) -> Run:
     prepared = prepare(wanted, threads=settings.threads, report=settings.report)
     digest = prepared.recipe.digest
     if settings.dry_run and not settings.store.exists():
-        return _finish(settings, prepared, plan(items, {}, {}), Progress(), completed=True)
+        return _finish(settings, prepared, plan(items, {}, {}), Progress(started_at=settings.started_at), completed=True)
     store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
     outcomes = store.outcomes(digest)
     planned = plan(items, store.known_items(), outcomes, redo=settings.redo)
-    progress = Progress(total=planned.total)
+    progress = Progress(total=planned.total, started_at=settings.started_at)
     for status, number in planned.known.items():
         name = "unchanged" if status is Status.DONE else status.value
         setattr(progress, name, number)

@@ -1,0 +1,141 @@
+"""``visfeat extract``: media in, a store of features out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from visfeat.cli.parsing import duration_s, numbers, words
+from visfeat.errors import UsageError
+
+if TYPE_CHECKING:
+    from visfeat.extract.run import Run
+
+MODEL, FRAMES, PICTURE, VECTOR, COMPUTE = "Model", "Which frames of a video", "Picture", "Vector", "Computing"
+
+
+def extract(
+    media: Annotated[list[str] | None, Argument(help="Files, folders, globs.", show_default=False)] = None,
+    store: Annotated[Path, Option("--store", "-s", help="The store's folder.")] = Path("features.vf"),
+    recipe: Annotated[Path | None, Option("--recipe", "-r", help="A TOML file with any of the options below.")] = None,
+    list_: Annotated[str | None, Option("--list", help="A file of paths, one a line; - reads stdin.")] = None,
+    redo: Annotated[bool, Option("--redo", help="Extract again what is there already.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be done.")] = False,
+    json_: Annotated[bool, Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no summary.")] = False,
+    max_pixels: Annotated[int, Option(help="Refuse pictures that promise more pixels.")] = 250_000_000,
+    model: Annotated[str | None, Option("--model", "-m", help="SOURCE/NAME or a file.", rich_help_panel=MODEL)] = None,
+    weights: Annotated[
+        str | None, Option(help="pretrained, FILE or random:SEED.", rich_help_panel=MODEL)
+    ] = None,
+    layers: Annotated[str | None, Option("--layers", "-l", help="Names, by commas.", rich_help_panel=MODEL)] = None,
+    top: Annotated[int | None, Option(help="Keep the network's N likeliest classes.", rich_help_panel=MODEL)] = None,
+    every: Annotated[str | None, Option(help="A frame every 0.5s, 2min, ...", rich_help_panel=FRAMES)] = None,
+    fps: Annotated[str | None, Option(help="So many frames a second.", rich_help_panel=FRAMES)] = None,
+    every_frame: Annotated[bool, Option("--every-frame", help="All frames.", rich_help_panel=FRAMES)] = False,
+    frames: Annotated[int | None, Option(help="N frames, evenly spaced.", rich_help_panel=FRAMES)] = None,
+    keyframes: Annotated[bool, Option("--keyframes", help="The codec's keyframes.", rich_help_panel=FRAMES)] = False,
+    stream: Annotated[int | None, Option(help="Which video stream, from 0.", rich_help_panel=FRAMES)] = None,
+    animations: Annotated[str | None, Option(help="first frame or video.", rich_help_panel=FRAMES)] = None,
+    preprocess: Annotated[str | None, Option(help="fast or reference.", rich_help_panel=PICTURE)] = None,
+    size: Annotated[int | None, Option(help="Side of the input in pixels.", rich_help_panel=PICTURE)] = None,
+    fit: Annotated[str | None, Option(help="crop, squash or pad.", rich_help_panel=PICTURE)] = None,
+    crop: Annotated[str | None, Option(help="x,y,w,h: pixels or fractions.", rich_help_panel=PICTURE)] = None,
+    interpolation: Annotated[str | None, Option(help="bicubic, bilinear, ...", rich_help_panel=PICTURE)] = None,
+    mean: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
+    std: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
+    pool: Annotated[
+        str | None, Option(help="avg, max, gem, cls, tokens, flatten, none.", rich_help_panel=VECTOR)
+    ] = None,
+    normalize: Annotated[
+        bool | None, Option("--normalize/--no-normalize", help="Unit length (L2).", rich_help_panel=VECTOR)
+    ] = None,
+    dtype: Annotated[str | None, Option(help="float32 or float16 in the store.", rich_help_panel=VECTOR)] = None,
+    engine: Annotated[str | None, Option(help="auto, openvino or torch.", rich_help_panel=COMPUTE)] = None,
+    device: Annotated[
+        str | None, Option(help="auto, cpu, cuda[:N], mps, intel-gpu.", rich_help_panel=COMPUTE)
+    ] = None,
+    precision: Annotated[str | None, Option(help="f32, bf16 or fp16.", rich_help_panel=COMPUTE)] = None,
+    batch_size: Annotated[int | None, Option(help="Pictures at a time.", rich_help_panel=COMPUTE)] = None,
+    threads: Annotated[int | None, Option(help="Cores to use.", rich_help_panel=COMPUTE)] = None,
+) -> None:
+    """Extract features of images and videos into a store; the same command again does only what is missing.
+
+    Exit code 0: all done; 3: done, with failures (visfeat failures names them); 130: interrupted, what was finished
+    is kept.
+    """
+    options = {
+        "model": model,
+        "weights": weights,
+        "layers": words(layers),
+        "top": top,
+        "every_s": None if every is None else duration_s(every, option="--every"),
+        "fps": fps,
+        "every_frame": every_frame or None,
+        "frames": frames,
+        "keyframes": keyframes or None,
+        "stream": stream,
+        "animations": animations,
+        "preprocess": preprocess,
+        "size": size,
+        "fit": fit,
+        "crop": numbers(crop, 4, option="--crop"),
+        "interpolation": interpolation,
+        "mean": numbers(mean, 3, option="--mean"),
+        "std": numbers(std, 3, option="--std"),
+        "pool": _pools(pool),
+        "normalize": normalize,
+        "dtype": dtype,
+        "engine": engine,
+        "device": device,
+        "precision": precision,
+        "batch_size": batch_size,
+    }
+    if not media and list_ is None:
+        raise UsageError("nothing to extract: name files or folders, or --list FILE")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads {threads}: must be at least 1")
+    settings = {"store": store, "recipe": recipe, "redo": redo, "dry_run": dry_run, "max_pixels": max_pixels}
+    run = _run(media or [], list_, options | settings | {"threads": threads}, quiet=quiet)
+    _print(run, as_json=json_, quiet=quiet)
+    raise typer.Exit(run.exit_code)
+
+
+def _pools(text: str | None) -> str | tuple[str, ...] | None:
+    """One pooling for all layers, or one a layer."""
+    parts = words(text)
+    return parts[0] if parts and len(parts) == 1 else parts
+
+
+def _run(media: list[str], list_: str | None, options: dict[str, Any], *, quiet: bool) -> Run:
+    from visfeat.extract.run import extract as extract_media
+    from visfeat.media.find import read_list
+
+    listed = [] if list_ is None else list(read_list(list_))
+    with _progress(quiet) as (on_progress, report):
+        return extract_media(media, listed=listed, on_progress=on_progress, report=report, **options)
+
+
+def _progress(quiet: bool) -> AbstractContextManager[tuple[Callable[..., None], Callable[[str], None]]]:
+    """Callbacks for progress and remarks: a bar where stderr is a terminal, only remarks where it is not."""
+    from visfeat.cli.progress import bar, no_bar
+
+    return no_bar(quiet=quiet) if quiet or not sys.stderr.isatty() else bar()
+
+
+def _print(run: Run, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print(json.dumps(run.to_json()))
+    elif not quiet:
+        from visfeat.cli.tables import print_run
+
+        print_run(run)
+    if run.interrupted:
+        print("visfeat: interrupted; what was finished is kept, the same command goes on from here", file=sys.stderr)

@@ -1,0 +1,50 @@
+"""``visfeat info``: what a store holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+def info(
+    store: Annotated[Path, Argument(help="The store's folder.")] = Path("features.vf"),
+    items: Annotated[bool, Option("--items", help="List the items instead.")] = False,
+    status: Annotated[str | None, Option(help="Only items that are done, partial, failed or ignored.")] = None,
+    json_: Annotated[bool, Option("--json", help="Print JSON, and nothing else.")] = False,
+) -> None:
+    """Show what a store holds: items, recipes, rows, size; with --items, every item."""
+    from visfeat.cli.tables import print_facts, print_table
+    from visfeat.errors import UsageError
+    from visfeat.store import Status, open_store
+
+    opened = open_store(store)
+    if status is not None and status not in list(Status):
+        raise UsageError(f"--status {status}: there are {', '.join(Status)}")
+    if items or status is not None:
+        rows = opened.items(status=status).to_pylist()
+        if json_:
+            print(json.dumps(rows))
+            return
+        columns = ("uri", "kind", "format", "size_bytes", "width", "height", "duration_s", "status", "reason")
+        print_table(columns, [[row[name] for name in columns] for row in rows])
+        return
+    about = opened.info()
+    if json_:
+        print(json.dumps(about))
+        return
+    print_facts((name, _plain(value)) for name, value in about.items() if name != "recipes")
+    for recipe in about["recipes"]:
+        print()
+        print_facts((name, _plain(value)) for name, value in recipe.items())
+
+
+def _plain(value: object) -> object:
+    """Nested values as words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return "; ".join(str(_plain(inner)) for inner in value)
+    return value

@@ -1,0 +1,81 @@
+"""The entry point: the table of commands, and errors as one line with an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from visfeat.cli.cache import cache_app
+from visfeat.cli.demo import demo
+from visfeat.cli.doctor import doctor
+from visfeat.cli.export import export
+from visfeat.cli.extract import extract
+from visfeat.cli.failures import failures
+from visfeat.cli.info import info
+from visfeat.cli.layers import layers
+from visfeat.cli.models import models
+from visfeat.cli.pack import pack
+from visfeat.cli.samples import samples
+from visfeat.errors import VisfeatError
+
+app = typer.Typer(
+    name="visfeat",
+    help="Folders of images and videos become a store of feature vectors.",
+    epilog="Exit codes: 0 done, 1 could not start, 2 wrong usage, 3 done with failures, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+for command in (extract, info, failures, export, models, layers, pack, samples, demo, doctor):
+    app.command()(command)
+app.add_typer(cache_app, name="cache")
+
+# typer carries its own click; this is its public way to the class of all usage errors.
+_CLICK_ERROR = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; never shows a traceback unless VISFEAT_DEBUG is set."""
+    debug = bool(os.environ.get("VISFEAT_DEBUG"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL)
+    try:
+        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        sys.stdout.flush()
+    except VisfeatError as error:
+        code = complain(str(error), error.exit_code)
+    except _CLICK_ERROR as error:
+        code = complain(_usage(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = complain("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough (head, less); do not complain again on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        code = complain(f"internal error: {kind}: {error} (VISFEAT_DEBUG=1 shows where; please report it)", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def complain(message: str, exit_code: int) -> int:
+    """Print one error line to stderr; returns the exit code."""
+    print(f"visfeat: error: {message}", file=sys.stderr)
+    return exit_code
+
+
+def _usage(error: BaseException) -> str:
+    """A usage error as one line, with the command whose help says more; nothing where help was shown instead."""
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "visfeat"
+    message = getattr(error, "format_message", lambda: str(error))() or "no command given"
+    return f"{message.rstrip('.')} ({where} --help lists the options)"
+
+
+if __name__ == "__main__":
+    main()

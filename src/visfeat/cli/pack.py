@@ -1,0 +1,24 @@
+"""``visfeat pack``: a model in one file that runs without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from visfeat.cli.parsing import words
+
+
+def pack(
+    model: Annotated[str, Argument(help="SOURCE/NAME, or package.module:function.")],
+    out: Annotated[Path, Option("--out", "-o", help="The file to write, NAME.vfmodel.")],
+    weights: Annotated[str, Option(help="pretrained, FILE or random:SEED.")] = "pretrained",
+    layers: Annotated[str | None, Option("--layers", "-l", help="Only these layers, by commas.")] = None,
+    size: Annotated[int | None, Option(help="Side of the input in pixels.")] = None,
+) -> None:
+    """Pack a model with its weights into one file that runs wherever the core runs."""
+    from visfeat.engine.loading import pack_model
+
+    packed = pack_model(model, out, weights=weights, layers=words(layers), size_px=size)
+    print(f"{out}: {packed.card.name}, {len(packed.card.layers)} layers, {out.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,50 @@
+"""Tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from visfeat.extract.run import Run
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Print rows under a header; numbers stand right, None is empty, long cells are folded."""
+    rows = [list(row) for row in rows]
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(columns):
+        is_number = all(isinstance(row[index], int | float) for row in rows) and bool(rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        # Text, not str: square brackets in a file name are no markup.
+        table.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
+    Console(soft_wrap=False).print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, a line each."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, Text(_shown(value)))
+    Console().print(table)
+
+
+def print_run(run: Run) -> None:
+    """The summary of an extraction."""
+    facts: list[tuple[str, object]] = [("store", run.store), ("recipe", f"{run.recipe.title} ({run.recipe.digest})")]
+    facts += [(name, number) for name, number in run.items.items() if number or name == "done"]
+    facts += [("rows", run.rows), ("seconds", round(run.elapsed_s, 1))]
+    print_facts(facts)
+    if not run.dry and (run.items["failed"] or run.items["partial"]):
+        Console().print(Text(f"visfeat failures {run.store} says what went wrong"))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
