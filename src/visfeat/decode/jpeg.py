@@ -52,7 +52,7 @@ class JpegDecoder:
         self.info = StreamInfo(height=height, width=width, rotation=rotation, codec="jpeg")
 
     @staticmethod
-    def accepts(item: MediaItem, options: DecodeOptions) -> bool:
+    def accepts(item: MediaItem, options: DecodeOptions) -> bool:  # noqa: ARG004 (the protocol's)
         """JPEG files only."""
         return item.format == "jpeg"
 

@@ -66,7 +66,7 @@ class PillowDecoder:
         )
 
     @staticmethod
-    def accepts(item: MediaItem, options: DecodeOptions) -> bool:
+    def accepts(item: MediaItem, options: DecodeOptions) -> bool:  # noqa: ARG004 (the protocol's)
         """Images of the formats in the table above."""
         return item.format in _CLASSES
 
@@ -121,7 +121,7 @@ def _orientation(image: Image.Image) -> int:
     """The orientation that the image's metadata tell; 1 where they tell none or cannot be read."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    except Exception:  # damaged metadata raise anything; the pixels may be whole
+    except Exception:  # noqa: BLE001 (damaged metadata raise anything; the pixels may be whole)
         return UPRIGHT
     return value if isinstance(value, int) and 1 <= value <= 8 else UPRIGHT
 
@@ -146,5 +146,5 @@ def _decoding() -> Iterator[None]:
         raise
     except Image.DecompressionBombError as error:
         raise TooManyPixels(f"Pillow's own limit for this format: {error}") from None
-    except Exception as error:  # the boundary to decoders that raise anything on damaged input
+    except Exception as error:  # noqa: BLE001 (the boundary to decoders that raise anything on damaged input)
         raise BrokenMedia(str(error) or type(error).__name__) from None

@@ -14,15 +14,17 @@ from visfeat.media.item import Kind
 HEAD_BYTES = 4096
 """How much of a file ``sniff`` wants to see."""
 
-_IMAGE_ENDINGS = frozenset(
-    "jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff avif heic heif hif jp2 j2k jpx pgm ppm pbm pnm qoi".split()
+_IMAGES_ARE_NAMED = (
+    "jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff avif heic heif hif jp2 j2k jpx pgm ppm pbm pnm qoi"
 )
-_VIDEO_ENDINGS = frozenset(
-    "mp4 m4v mov qt mkv webm avi ts m2ts mts mpg mpeg m2v vob flv wmv asf ogv y4m 3gp 3g2 mxf h264 264 hevc h265 265"
-    " ivf obu".split()
-)
-_AUDIO_ENDINGS = frozenset("mp3 wav m4a m4b aac flac ogg oga opus wma mka ac3 aiff aif amr weba".split())
-_RAW_ENDINGS = frozenset("cr2 cr3 nef nrw arw srf sr2 dng orf rw2 raf pef srw 3fr iiq rwl".split())
+_VIDEOS_ARE_NAMED = "mp4 m4v mov qt mkv webm avi ts m2ts mts mpg mpeg m2v vob flv wmv asf ogv y4m 3gp 3g2 mxf ivf"
+_STREAMS_ARE_NAMED = "h264 264 avc hevc h265 265 obu"
+_AUDIO_IS_NAMED = "mp3 wav m4a m4b aac flac ogg oga opus wma mka ac3 aiff aif amr weba"
+_RAWS_ARE_NAMED = "cr2 cr3 nef nrw arw srf sr2 dng orf rw2 raf pef srw 3fr iiq rwl"
+_IMAGE_ENDINGS = frozenset(_IMAGES_ARE_NAMED.split())
+_VIDEO_ENDINGS = frozenset((_VIDEOS_ARE_NAMED + " " + _STREAMS_ARE_NAMED).split())
+_AUDIO_ENDINGS = frozenset(_AUDIO_IS_NAMED.split())
+_RAW_ENDINGS = frozenset(_RAWS_ARE_NAMED.split())
 
 # Magic bytes at offset 0, most telling first.
 _IMAGES: tuple[tuple[bytes, str], ...] = (
