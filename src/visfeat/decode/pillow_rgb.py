@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -39,12 +41,12 @@ def _over_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, rgba)
 
 
-def _scaled(samples: NDArray[np.integer]) -> NDArray[np.uint8]:
+def _scaled(samples: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
     """16-bit samples to 8 bit, rounded to nearest."""
     return ((samples.astype(np.uint32) * 255 + _MAX_16_BIT // 2) // _MAX_16_BIT).astype(np.uint8)
 
 
-def _within(samples: NDArray[np.generic], top: float, what: str) -> NDArray[np.generic]:
+def _within(samples: NDArray[Any], top: float, what: str) -> NDArray[Any]:
     """The samples, if all lie in ``[0, top]``."""
     low, high = float(samples.min()), float(samples.max())
     if not (low >= 0 and high <= top):  # also refuses NaN

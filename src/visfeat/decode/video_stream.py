@@ -6,6 +6,7 @@ import os
 import re
 import struct
 from fractions import Fraction
+from typing import Any
 
 from av.container import InputContainer
 from av.sidedata.sidedata import Type
@@ -83,8 +84,9 @@ def square_size(height: int, width: int, aspect: Fraction) -> tuple[int, int]:
 
 def orientation_of(frame: VideoFrame) -> int:
     """The orientation in a frame's display matrix, as in EXIF; angles between are taken to the nearest right one."""
+    side_data: Any = frame.side_data  # declared as a dictionary that lacks most of its keys
     try:
-        matrix = frame.side_data[Type.DISPLAYMATRIX]
+        matrix = side_data[Type.DISPLAYMATRIX]
     except KeyError:
         return UPRIGHT
     a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
