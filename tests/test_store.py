@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from store_made import (
     FACTS,
     LAYER,
@@ -20,7 +21,6 @@ from store_made import (
     values_for,
     writer_of,
 )
-
 from visfeat.errors import StoreError, UsageError
 from visfeat.frames import Label, StreamInfo
 from visfeat.media.item import Kind, MediaItem

@@ -7,10 +7,11 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -37,6 +38,7 @@ from visfeat.store.selection import Space
 from visfeat.store.tables import Table, text
 from visfeat.store.writer import StoreWriter
 
+T = TypeVar("T")
 _BASE = {MEDIA: MEDIA_SCHEMA, RECIPES: RECIPES_SCHEMA, EXTRACTIONS: EXTRACTIONS_SCHEMA}
 
 
@@ -125,11 +127,15 @@ class FeatureStore:
         table = self._read(MEDIA, ["uri", "size_bytes", "mtime_ns", "content_hash", "kind", "status"])
         kinds: dict[str | None, Kind | None] = {kind.value: kind for kind in Kind} | {None: None}
         statuses = {status.value: status for status in Status}
-        columns = [table[name].to_pylist() for name in table.schema.names]
-        return {
-            uri: KnownItem(size, mtime, content_hash or "", kinds[kind], statuses[status])
-            for uri, size, mtime, content_hash, kind, status in zip(*columns, strict=True)
-        }
+        known = map(
+            KnownItem,
+            table["size_bytes"].to_numpy().tolist(),
+            table["mtime_ns"].to_numpy().tolist(),
+            pc.fill_null(table["content_hash"], "").to_pylist(),
+            _looked_up(table["kind"], kinds),
+            _looked_up(table["status"], statuses),
+        )
+        return dict(zip(table["uri"].to_pylist(), known, strict=True))
 
     def outcomes(self, recipe_digest: str) -> dict[str, Status]:
         """How far each content came under a recipe, by content hash."""
@@ -252,6 +258,13 @@ class FeatureStore:
         if table is None:
             return _BASE[name].empty_table().select(list(columns))
         return table.read(columns, where=where)
+
+
+def _looked_up(column: pa.ChunkedArray, meanings: Mapping[Any, T]) -> list[T]:
+    """What each text of a column stands for; a column of few different texts costs one look-up of each."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    entries = [meanings[entry] for entry in encoded.dictionary.to_pylist()]
+    return [entries[index] for index in encoded.indices.to_numpy().tolist()]
 
 
 def open_store(path: str | Path) -> FeatureStore:

@@ -6,6 +6,7 @@ One entry an item and position, copies included, sorted by URI, then position. I
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ from visfeat.store.records import Status
 from visfeat.store.tables import Table, text
 
 Longs: TypeAlias = NDArray[np.int64]
+_PART_ROWS = 1_000_000
 COMPLETE = f"status IN ('{Status.DONE}', '{Status.PARTIAL}')"
 
 
@@ -66,15 +68,27 @@ def _rows(features: Table, hashes: pa.Array, num_rows: NDArray[Any]) -> tuple[Lo
     """Code and offset of the rows that count, sorted by code, then position."""
     codes, positions, offsets = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     seen = 0
-    for batch in features.scan(["content_hash", "position"]):
-        code = pc.fill_null(pc.index_in(batch["content_hash"], value_set=hashes), -1).to_numpy().astype(np.int64)
-        position = batch["position"].to_numpy()
+    for part in _large_parts(features.scan(["content_hash", "position"])):
+        code = pc.fill_null(pc.index_in(part["content_hash"], value_set=hashes), -1).to_numpy().astype(np.int64)
+        position = part["position"].to_numpy()
         counts = np.flatnonzero(code >= 0)
         counts = counts[position[counts] < num_rows[code[counts]]]
         codes.append(code[counts])
         positions.append(position[counts])
         offsets.append(counts + seen)
-        seen += batch.num_rows
+        seen += part.num_rows
     code, position = np.concatenate(codes), np.concatenate(positions)
     order = np.lexsort((position, code))
     return code[order], np.concatenate(offsets)[order]
+
+
+def _large_parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The batches in tables of a million rows and more: each look-up of hashes builds its own hash table first."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= _PART_ROWS:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from visfeat.store.records import Status, StoredRecipe
 
@@ -15,20 +16,24 @@ _WRONG = (Status.FAILED.value, Status.PARTIAL.value)
 
 def failures(items: pa.Table, extractions: pa.Table) -> list[dict[str, str | None]]:
     """One entry a URI and recipe that is failed or partial; ``recipe`` is None where reading failed before any."""
-    by_hash: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for extraction in extractions.to_pylist():
+    extracted = pc.unique(extractions["content_hash"])
+    by_hash: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
+    for extraction in extractions.filter(_is_wrong(extractions["status"])).to_pylist():
         by_hash[extraction["content_hash"]].append(extraction)
+    unread = pc.and_(_is_wrong(items["status"]), pc.invert(pc.is_in(items["content_hash"], value_set=extracted)))
+    failed = pc.is_in(items["content_hash"], value_set=pa.array(list(by_hash), pa.string()))
     found = []
-    for item in items.select(["uri", "content_hash", "status", "reason"]).to_pylist():
-        known = by_hash.get(item["content_hash"] or "", [])
-        wrong = [one for one in known if one["status"] in _WRONG]
-        if not known and item["status"] in _WRONG:
-            wrong = [item]
+    for item in items.filter(pc.or_(unread, failed)).select(["uri", "content_hash", "status", "reason"]).to_pylist():
+        wrong = by_hash.get(item["content_hash"], [item])
         found += [
             {"uri": item["uri"], "status": one["status"], "reason": one["reason"], "recipe": one.get("recipe_digest")}
             for one in sorted(wrong, key=lambda one: one.get("recipe_digest") or "")
         ]
     return found
+
+
+def _is_wrong(status: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.is_in(status, value_set=pa.array(_WRONG))
 
 
 def info(items: pa.Table, extractions: pa.Table, recipes: Sequence[StoredRecipe]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from visfeat.errors import StoreError
 from visfeat.store.records import ItemRecord, LayerShape, Rows, Status
@@ -19,60 +21,63 @@ class PendingRows:
     def __init__(self, layer: LayerShape, schema: pa.Schema) -> None:
         self._shape = layer.shape
         self._schema = schema
-        self._dtype = np.float16 if schema.field("vector").type.value_type == pa.float16() else np.float32
-        self._parts: list[pa.Table] = []
-        self._keys: set[str] = set()
+        self._dtype: type[np.floating[Any]] = (
+            np.float16 if schema.field("vector").type.value_type == pa.float16() else np.float32
+        )
+        self._parts: list[Rows] = []
+        self._num_rows = 0
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return self._num_rows
 
     def add(self, rows: Rows) -> int:
         """Take a copy of the rows and return its bytes; raises StoreError for a wrong shape or a value not finite."""
         if rows.values.shape[1:] != self._shape:
             raise StoreError(f"layer {rows.layer}: rows must have shape {self._shape}; got {rows.values.shape[1:]}")
         with np.errstate(over="ignore"):  # too large for float16 becomes infinite, which is refused
-            values = np.array(rows.values, dtype=self._dtype)
+            values: NDArray[np.floating[Any]] = np.array(rows.values, dtype=self._dtype)
         if not np.isfinite(values).all():
             raise StoreError(
                 f"layer {rows.layer}: values that are not finite in {np.dtype(self._dtype)} are no feature"
             )
-        part = pa.table(self._columns(rows, values), schema=self._schema)
-        fresh = [key not in self._keys for key in part["key"].to_pylist()]
-        if not all(fresh):
-            part = part.filter(pa.array(fresh))
-        self._keys.update(part["key"].to_pylist())
-        self._parts.append(part)
+        self._parts.append(replace(rows, values=values))
+        self._num_rows += len(rows)
         return values.nbytes
 
-    def _columns(self, rows: Rows, values: np.ndarray[Any, Any]) -> list[pa.Array]:
-        positions = range(rows.first_position, rows.first_position + len(rows))
-        no_index = rows.frame_index < 0
-        columns = [
-            pa.array([f"{rows.content_hash}:{position}" for position in positions], pa.string()),
-            pa.array([rows.content_hash] * len(rows), pa.string()),
-            pa.array(positions, pa.int64()),
-            # from_pandas: NaN, the time of an image, becomes null.
-            pa.array(np.asarray(rows.start_s, np.float64), from_pandas=True),
-            pa.array(np.asarray(rows.end_s, np.float64), from_pandas=True),
-            pa.array(np.asarray(rows.frame_index, np.int64), mask=no_index),
-            vectors(values),
-        ]
-        if "labels" in self._schema.names:
-            columns.append(_labels(rows))
-        return columns
-
     def take(self) -> pa.Table:
-        """All rows as one table of one chunk; none are left here."""
-        table = pa.concat_tables(self._parts) if self._parts else self._schema.empty_table()
-        self._parts, self._keys = [], set()
-        return table.combine_chunks()
+        """All rows as one table, of equal keys the first; none are left here."""
+        parts, self._parts, self._num_rows = self._parts, [], 0
+        if not parts:
+            return self._schema.empty_table()
+        table = pa.table(_columns(parts, self._schema), schema=self._schema)
+        first = np.unique(table["key"].to_numpy(zero_copy_only=False), return_index=True)[1]
+        return table if len(first) == table.num_rows else table.take(pa.array(np.sort(first)))
 
 
-def _labels(rows: Rows) -> pa.Array:
+def _columns(parts: Sequence[Rows], schema: pa.Schema) -> list[pa.Array]:
+    hashes = [rows.content_hash for rows in parts for _ in range(len(rows))]
+    positions = [rows.first_position + index for rows in parts for index in range(len(rows))]
+    frame_index = np.concatenate([rows.frame_index for rows in parts]).astype(np.int64)
+    columns = [
+        pa.array([f"{content_hash}:{position}" for content_hash, position in zip(hashes, positions, strict=True)]),
+        pa.array(hashes, pa.string()),
+        pa.array(positions, pa.int64()),
+        # from_pandas: NaN, the time of an image, becomes null.
+        pa.array(np.concatenate([rows.start_s for rows in parts]).astype(np.float64), from_pandas=True),
+        pa.array(np.concatenate([rows.end_s for rows in parts]).astype(np.float64), from_pandas=True),
+        pa.array(frame_index, mask=frame_index < 0),
+        vectors(np.concatenate([rows.values for rows in parts])),
+    ]
+    if "labels" in schema.names:
+        columns.append(pa.array([entry for rows in parts for entry in _labels(rows)], LABELS))
+    return columns
+
+
+def _labels(rows: Rows) -> list[list[dict[str, Any]] | None]:
+    """One list a row; None where nobody asked the network."""
     if not rows.labels:
-        return pa.nulls(len(rows), LABELS)
-    entries = [[{"name": label.name, "probability": label.probability} for label in row] for row in rows.labels]
-    return pa.array(entries, LABELS)
+        return [None] * len(rows)
+    return [[{"name": label.name, "probability": label.probability} for label in row] for row in rows.labels]
 
 
 class PendingOutcomes:
