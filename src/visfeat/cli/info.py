@@ -16,7 +16,7 @@ def info(
     json_: Annotated[bool, Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> None:
     """Show what a store holds: items, recipes, rows, size; with --items, every item."""
-    from visfeat.cli.tables import print_facts, print_table
+    from visfeat.cli.tables import plain, print_facts, print_table
     from visfeat.errors import UsageError
     from visfeat.store import Status, open_store
 
@@ -35,16 +35,7 @@ def info(
     if json_:
         print(json.dumps(about))
         return
-    print_facts((name, _plain(value)) for name, value in about.items() if name != "recipes")
+    print_facts((name, plain(value)) for name, value in about.items() if name != "recipes")
     for recipe in about["recipes"]:
         print()
-        print_facts((name, _plain(value)) for name, value in recipe.items())
-
-
-def _plain(value: object) -> object:
-    """Nested values as words."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
-    if isinstance(value, list):
-        return "; ".join(str(_plain(inner)) for inner in value)
-    return value
+        print_facts((name, plain(value)) for name, value in recipe.items())

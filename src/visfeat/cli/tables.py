@@ -46,5 +46,14 @@ def print_run(run: Run) -> None:
         Console().print(Text(f"visfeat failures {run.store} says what went wrong"))
 
 
+def plain(value: object) -> object:
+    """Nested values as words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(str(plain(inner)) for inner in value)
+    return value
+
+
 def _shown(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)

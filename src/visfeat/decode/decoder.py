@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, Protocol, runtime_checkable
 
 from visfeat.frames import Frame, StreamInfo
@@ -55,6 +56,12 @@ class Decoder(Protocol):
 
     def frames(self) -> Iterator[Frame]:
         """All frames in presentation order, from the first; raises MediaError where there is none."""
+
+    def measure_duration_s(self) -> Fraction | None:
+        """The exact time at which the last frame ends, found without converting any to RGB; None for a still image.
+
+        It may read the whole file, and leaves ``frames`` as it was.
+        """
 
     def close(self) -> None:
         """Release file and codec; may be called twice."""

@@ -1,0 +1,51 @@
+"""visfeat: folders of images and videos become a store of feature vectors.
+
+>>> import visfeat as vf
+>>> run = vf.extract("photos", store="media.vf")          # doctest: +SKIP
+>>> x, meta = vf.open_store("media.vf").features()        # doctest: +SKIP
+>>> vf.Extractor("bundled/efficientnet_lite0")(["cat.jpg"])  # doctest: +SKIP
+
+The names below are imported when they are first used, so that ``import visfeat`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visfeat.errors import VisfeatError
+    from visfeat.extract.extractor import Extractor
+    from visfeat.extract.run import Run, extract
+    from visfeat.frames import Features
+    from visfeat.recipe import Recipe
+    from visfeat.store import FeatureStore, open_store
+
+__all__ = ["Extractor", "FeatureStore", "Features", "Recipe", "Run", "VisfeatError", "extract", "open_store"]
+
+_WHERE = {
+    "Extractor": "visfeat.extract.extractor",
+    "FeatureStore": "visfeat.store",
+    "Features": "visfeat.frames",
+    "Recipe": "visfeat.recipe",
+    "Run": "visfeat.extract.run",
+    "VisfeatError": "visfeat.errors",
+    "extract": "visfeat.extract.run",
+    "open_store": "visfeat.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name == "__version__":
+        return _version("visfeat")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'visfeat' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,166 @@
+"""Extractor: features of files, pictures and arrays without a store, for notebooks and other people's code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from visfeat.decode import open_decoder
+from visfeat.decode.decoder import DecodeOptions
+from visfeat.decode.pillow_rgb import rgb_of
+from visfeat.engine.network import Outputs
+from visfeat.engine.prepare import prepare
+from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError
+from visfeat.extract.run import recipe_of
+from visfeat.extract.vectors import BatchVectors, vectors_of
+from visfeat.frames import Features, Frame, FrameBatch, Label
+from visfeat.media.item import Kind, MediaItem, uri_of
+from visfeat.media.read import identify
+from visfeat.recipe import Recipe
+from visfeat.sample import sample
+
+Picture = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
+Vectors = NDArray[np.floating[Any]]
+
+
+class Extractor:
+    """A compiled recipe that is called with pictures.
+
+    >>> ex = Extractor("bundled/efficientnet_lite0")                         # doctest: +SKIP
+    >>> ex(["cat.jpg", pil_image, uint8_array]).shape                        # doctest: +SKIP
+    (3, 1280)
+    >>> ex.video("a.mp4", every_s=1.0).start_s                               # doctest: +SKIP
+    array([0., 1., 2.])
+    """
+
+    def __init__(self, model: str | None = None, *, recipe: Recipe | str | Path | None = None, **options: Any) -> None:
+        """Load and compile. ``recipe`` and ``options`` as for ``extract``; raises as it does."""
+        self._prepared = prepare(recipe_of(recipe, options | {"model": model}))
+        self._preprocess = self._prepared.preprocessor
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe with every field filled in; its digest is that of a store's rows."""
+        return self._prepared.recipe
+
+    def __call__(self, pictures: Sequence[Picture]) -> Vectors | dict[str, Vectors]:
+        """Features of paths, PIL images and uint8 arrays ``(H, W, 3)`` or ``(H, W)``.
+
+        Returns ``(N, D)`` where the recipe has one layer, else layer -> ``(N, D)``. Raises MediaError that names the
+        picture which cannot be read, and UsageError for anything else than a picture.
+        """
+        if isinstance(pictures, str | os.PathLike):
+            raise UsageError("Extractor takes a list of pictures: [path], not path")
+        frames = (self._frame(picture, index) for index, picture in enumerate(pictures))
+        values, _, _ = self._run(frames)
+        return next(iter(values.values())) if len(values) == 1 else values
+
+    def video(self, path: str | os.PathLike[str], **sampling: Any) -> Features | dict[str, Features]:
+        """Features of a video's frames with their times; ``sampling`` as for ``extract`` (``every_s=0.5``).
+
+        Returns Features where the recipe has one layer, else layer -> Features. Raises MediaError where no frame can
+        be decoded, or where the file holds no video.
+        """
+        recipe = recipe_of(self.recipe, sampling)
+        item, content = _identified(path)
+        options = replace(self._options, stream=recipe.stream, animations="video")
+        with closing(open_decoder(item, content, options)) as decoder:
+            duration_s = decoder.measure_duration_s() if recipe.frames is not None else None
+            chosen = sample(decoder.frames(), recipe, duration_s=duration_s)
+            values, batches, labels = self._run(FrameBatch.of(frame) for _, frame in chosen)
+        if not batches:
+            raise BrokenMedia(f"{os.fspath(path)}: no frame to extract")
+        columns = {
+            "start_s": np.array([batch.pts_s[0, 0] for batch in batches]),
+            "end_s": np.array([batch.end_s[0, -1] for batch in batches]),
+            "frame_index": np.array([batch.frame_index[0, 0] for batch in batches]),
+        }
+        found = {
+            layer: Features(
+                uri=item.uri, layer=layer, values=rows, recipe_digest=recipe.digest, labels=labels, **columns
+            )
+            for layer, rows in values.items()
+        }
+        return next(iter(found.values())) if len(found) == 1 else found
+
+    @property
+    def _options(self) -> DecodeOptions:
+        return DecodeOptions(reducible_to_px=self._preprocess.reducible_to_px)
+
+    def _frame(self, picture: Picture, index: int) -> FrameBatch:
+        """One picture of any kind as a batch of one."""
+        if isinstance(picture, str | os.PathLike):
+            item, content = _identified(picture)
+            with closing(open_decoder(item, content, self._options)) as decoder:
+                return FrameBatch.of(next(decoder.frames()))
+        rgb = _rgb_of(picture, index)
+        return FrameBatch.of(Frame(index=-1, start_s=None, end_s=None, is_keyframe=True, rgb=lambda: rgb))
+
+    def _run(
+        self, frames: Iterable[FrameBatch]
+    ) -> tuple[dict[str, Vectors], list[FrameBatch], tuple[tuple[Label, ...], ...]]:
+        """Rows by layer in the order of the frames, the frames without their pixels, and labels."""
+        seen: list[FrameBatch] = []
+        results: dict[int, BatchVectors] = {}
+        size = self._prepared.network.batch_size
+
+        def batches() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+            pixels = np.zeros((size, *self._input_shape), dtype=np.uint8)
+            for count, frame in enumerate(frames, start=1):
+                pixels[(count - 1) % size] = self._preprocess(frame)[0]
+                seen.append(replace(frame, data=frame.data[:, :, :1, :1].copy()))
+                if count % size == 0:
+                    yield count // size - 1, pixels
+                    pixels = np.zeros_like(pixels)
+            if len(seen) % size:
+                yield len(seen) // size, pixels
+
+        stream: Iterator[tuple[int, Outputs]] = self._prepared.network.stream(batches())
+        for number, outputs in stream:
+            results[number] = vectors_of(outputs, self._prepared)
+        ordered = [results[number] for number in sorted(results)]
+        return self._joined(ordered, len(seen)), seen, sum((batch.labels for batch in ordered), ())[: len(seen)]
+
+    @property
+    def _input_shape(self) -> tuple[int, ...]:
+        spec = self._preprocess.spec
+        return (spec.clip_frames, *spec.size_px, 3)
+
+    def _joined(self, batches: list[BatchVectors], rows: int) -> dict[str, Vectors]:
+        """The batches' rows by layer, without the padding."""
+        dtype = self.recipe.dtype
+        return {
+            layer: np.concatenate([batch.values[layer] for batch in batches])[:rows]
+            if batches
+            else np.zeros((0, *shape), dtype=dtype)
+            for layer, shape in self._prepared.row_shapes.items()
+        }
+
+
+def _identified(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
+    """The item behind a path, with an image's content; raises MediaError that names it."""
+    item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
+    if item.kind is Kind.IGNORED:
+        raise UnsupportedMedia(f"{os.fspath(path)}: neither an image nor a video")
+    return item, content
+
+
+def _rgb_of(picture: Picture, index: int) -> NDArray[np.uint8]:
+    """A PIL image or array as uint8 ``(H, W, 3)``; raises UsageError for anything else."""
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
+            raise UsageError(
+                f"picture {index}: an array must be uint8 (H, W, 3) or (H, W); got {picture.dtype} {picture.shape}"
+            )
+        return np.ascontiguousarray(np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture)
+    if isinstance(picture, Image.Image):
+        return rgb_of(ImageOps.exif_transpose(picture))
+    raise UsageError(f"picture {index}: a path, a PIL image or a uint8 array, not {type(picture).__name__}")
