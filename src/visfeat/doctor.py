@@ -12,6 +12,7 @@ from typing import Any
 from visfeat.engine.cpu import cores, cpu_features, cpu_name
 from visfeat.engine.openvino import cpu_precisions
 from visfeat.models.cache import cache_folder, cache_size_bytes
+from visfeat.models.openvino_runtime import ov
 from visfeat.preprocess import HAS_FAST_RESIZER
 
 EXTRAS = {
@@ -46,8 +47,6 @@ def examine() -> dict[str, Any]:
 
 
 def _engines() -> dict[str, str]:
-    import openvino as ov
-
     found = {"openvino": f"{_version('openvino')}: {', '.join(ov.Core().available_devices)}"}
     torch_version = _version("torch")
     found["torch"] = f"{torch_version}: {_torch_devices()}" if torch_version else "pip install 'visfeat[torch]'"

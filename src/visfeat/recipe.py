@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from fractions import Fraction
 from pathlib import Path
@@ -158,7 +159,7 @@ class Recipe(BaseModel):
             raise UsageError(_complaint(error)) from None
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> Recipe:
+    def from_toml(cls, path: str | os.PathLike[str]) -> Recipe:
         """Read a recipe file; its name is the file's stem unless it says another."""
         path = Path(path)
         try:
@@ -179,6 +180,20 @@ class Recipe(BaseModel):
     def but(self, **changes: Any) -> Recipe:
         """This recipe with some fields changed, checked anew."""
         return Recipe.from_options(**(self.model_dump() | changes))
+
+
+def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str, Any]) -> Recipe:
+    """A recipe, read from its file where it is one, with options on top; raises UsageError.
+
+    An option that is None is not given. One way of sampling among the options replaces the recipe's own.
+    """
+    base = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else Recipe.from_toml(recipe)
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        return base
+    sampling = {"every_s": None, "fps": None, "frames": None, "every_frame": False, "keyframes": False}
+    replaced = sampling if sampling.keys() & given.keys() else {}
+    return base.but(**(replaced | given))
 
 
 def positive_fraction(value: Any) -> Fraction:

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino.preprocess import PrePostProcessor
 
 from visfeat.engine.cpu import cpu_features
 from visfeat.engine.network import NetworkOptions, Outputs, Tag
 from visfeat.errors import EngineError, UsageError
 from visfeat.models.card import LayerSpec
+from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.source import LoadedModel
 
@@ -111,7 +110,7 @@ def build_graph(core: ov.Core, model: PackedModel, options: NetworkOptions, batc
     outputs = [_output(whole, name) for name in options.layers]
     graph = ov.Model(outputs, whole.get_parameters(), model.card.name)
     clips = graph.input(0).partial_shape.rank.get_length() == 5
-    steps = PrePostProcessor(graph)
+    steps = ov.preprocess.PrePostProcessor(graph)
     # The name of the axis T is free in OpenVINO's layouts; D is its word for depth.
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NDHWC" if clips else "NHWC"))
     mean = [255.0 * value for value in options.input.mean]

@@ -19,12 +19,11 @@ from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import prepare
 from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError
-from visfeat.extract.run import recipe_of
 from visfeat.extract.vectors import BatchVectors, vectors_of
 from visfeat.frames import Features, Frame, FrameBatch, Label
 from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify
-from visfeat.recipe import Recipe
+from visfeat.recipe import Recipe, recipe_of
 from visfeat.sample import sample
 
 Picture = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]

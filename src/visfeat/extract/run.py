@@ -17,7 +17,7 @@ from visfeat.extract.pipeline import Pipeline, Progress
 from visfeat.extract.plan import Plan, plan
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
-from visfeat.recipe import Recipe
+from visfeat.recipe import Recipe, recipe_of
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import LayerShape, Status
 
@@ -101,20 +101,6 @@ def extract(
             wanted = wanted.but(batch_size=_halved(error))
             report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
             settings = replace(settings, redo=False)
-
-
-def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str, Any]) -> Recipe:
-    """The recipe, read from its file where it is one, with options on top; raises UsageError.
-
-    One way of sampling among the options replaces the recipe's own.
-    """
-    base = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else Recipe.from_toml(recipe)
-    options = {name: value for name, value in options.items() if value is not None}
-    if not options:
-        return base
-    sampling = dict.fromkeys(("every_s", "fps", "frames")) | {"every_frame": False, "keyframes": False}
-    replaced = sampling if sampling.keys() & options.keys() else {}
-    return base.but(**(replaced | options))
 
 
 @dataclass(frozen=True)
