@@ -122,6 +122,7 @@ def _spread(values: list[float]) -> str:
 def to_markdown(report: Report) -> str:
     """The report as a page: table, limit, comparison, machine."""
     limit = report.limit["images_per_s"]
+    decode_ms, model_ms = report.limit["decode_cpu_s"] * 1e3, report.limit["model_s"] * 1e3
     own = [run.warm_per_s for run in report.own]
     rows = [
         ("visfeat, second pass", _spread(own)),
@@ -133,16 +134,16 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"# Images, {report.date}",
         "",
-        f"{report.images} JPEGs (corpus {report.corpus}), EfficientNet-Lite0 in float32, {len(own)} repetitions in turn:",
-        "median (smallest to largest).",
+        f"{report.images} JPEGs (corpus {report.corpus}), EfficientNet-Lite0 in float32.",
+        f"Median (smallest to largest) of {len(own)} repetitions in turn.",
         "",
         "| | images/s |",
         "|---|---|",
         *(f"| {name} | {figure} |" for name, figure in rows),
         "",
-        f"Ratio of the second passes: **{_spread(report.ratios)}**. visfeat reaches {median(own) / limit:.0%} of the limit",
-        f"1 / ({report.limit['decode_cpu_s'] * 1e3:.2f} ms of decoding and resizing / {report.machine['cores']} cores + "
-        f"{report.limit['model_s'] * 1e3:.2f} ms of the network).",
+        f"Ratio of the second passes: **{_spread(report.ratios)}**. visfeat reaches {median(own) / limit:.0%} of the",
+        f"limit 1 / ({decode_ms:.2f} ms of decoding and resizing / {report.machine['cores']} cores + "
+        f"{model_ms:.2f} ms of the network).",
         "",
         f"Cosine between both sides' features: median {report.cosine_median:.6f}, min {report.cosine_min:.6f}.",
         "",
