@@ -11,7 +11,6 @@ The names below are imported when they are first used, so that ``import visfeat`
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _WHERE = {
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name == "__version__":
-        return _version("visfeat")
+        return importlib.import_module("importlib.metadata").version("visfeat")
     if name not in _WHERE:
         raise AttributeError(f"module 'visfeat' has no attribute {name!r}")
     value = getattr(importlib.import_module(_WHERE[name]), name)

@@ -2,8 +2,8 @@
 
 Normalization by mean and std happens inside the network's graph, so the input stays uint8. There are two ways to
 resize: ``reference`` is Pillow, pixel for pixel what torchvision's and timm's own transforms do with a PIL image;
-``fast`` does the same convolution with SIMD, only for the part that the crop keeps, and differs from it by at most
-2 of 255 in a few of a thousand values.
+``fast`` does the same convolution with SIMD, only for the part that the crop keeps; it rounds its kernel to fewer bits,
+so that mostly a few of a thousand values differ, by 1 of 255, seldom by more.
 """
 
 from __future__ import annotations

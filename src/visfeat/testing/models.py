@@ -1,0 +1,86 @@
+"""What every source of models must do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visfeat.engine.network import NetworkOptions
+from visfeat.engine.openvino import OpenvinoEngine
+from visfeat.errors import UnknownModel
+from visfeat.models.card import ModelCard
+from visfeat.models.packed import PackedModel
+from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
+from visfeat.pool import default_pool, pooled_shape
+
+BATCH_SIZE = 2
+
+
+class ModelSourceSuite:
+    """Inherit, name one ``model`` of the source (without the prefix), and make the source."""
+
+    model: str
+    weights = "pretrained"
+
+    def source(self) -> ModelSource:
+        """The source under test."""
+        raise NotImplementedError
+
+    def _load(self) -> LoadedModel:
+        return self.source().load(ModelRequest(self.model, weights=self.weights))
+
+    def test_it_keeps_the_protocol(self) -> None:
+        """Names and load, and whether it needs torch."""
+        assert isinstance(self.source(), ModelSource)
+        assert isinstance(self.source().needs_torch, bool)
+        assert isinstance(self.source().names(), list)
+
+    def test_an_unknown_name_is_said_so(self) -> None:
+        """By UnknownModel with the name in it."""
+        name = "no-such-model-anywhere"
+        try:
+            self.source().load(ModelRequest(name, weights=self.weights))
+        except UnknownModel as error:
+            assert name in str(error)
+            return
+        raise AssertionError(f"{name} was loaded")
+
+    def test_the_card_is_complete(self) -> None:
+        """Layers with shapes, a default layer among them, and it survives TOML."""
+        card = self._load().card
+        assert card.layers
+        assert len({spec.name for spec in card.layers}) == len(card.layers)
+        assert card.layer(card.default_layer)
+        if card.logits_layer is not None:
+            assert card.layer(card.logits_layer)
+        assert ModelCard.from_toml(card.to_toml(), subject="card") == card
+
+    def test_loading_twice_gives_the_same_weights(self) -> None:
+        """By their digest."""
+        digest = self._load().card.weights_digest
+        assert digest
+        assert self._load().card.weights_digest == digest
+
+    def test_it_runs_and_gives_what_the_card_says(self) -> None:
+        """The default layer through OpenVINO: the card's shape, finite, and different for different pictures."""
+        packed = self._packed()
+        card = packed.card
+        options = NetworkOptions(layers=(card.default_layer,), input=card.input, batch_size=BATCH_SIZE)
+        network = OpenvinoEngine().compile(packed, options)
+        rng = np.random.default_rng(0)
+        shape = (BATCH_SIZE, card.input.clip_frames, *card.input.size_px, 3)
+        pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+        ((_, outputs),) = network.stream([(None, pixels)])
+        values = outputs[card.default_layer]
+        spec = card.layer(card.default_layer)
+        assert values.shape == (BATCH_SIZE, *spec.shape)
+        assert np.isfinite(values).all()
+        assert not np.array_equal(values[0], values[1])
+        assert pooled_shape(spec, default_pool(card, spec.name))
+
+    def _packed(self) -> PackedModel:
+        model = self._load()
+        if isinstance(model, PackedModel):
+            return model
+        from visfeat.engine.pack import pack  # such a source has torch
+
+        return pack(model)
