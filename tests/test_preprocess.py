@@ -49,7 +49,9 @@ def test_reference_is_pillow(shape, interpolation):
 
 
 @settings(deadline=None, max_examples=40)
-@given(height=st.integers(60, 700), width=st.integers(60, 700), kind=st.sampled_from(["bicubic", "bilinear", "lanczos"]))
+@given(
+    height=st.integers(60, 700), width=st.integers(60, 700), kind=st.sampled_from(["bicubic", "bilinear", "lanczos"])
+)
 def test_fast_differs_from_pillow_by_rounding_only(height, width, kind):
     picture = photograph(height, width)
     reference = Preprocessor(spec(interpolation=kind), method="reference").picture(picture).astype(int)

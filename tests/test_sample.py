@@ -76,6 +76,15 @@ def test_nothing_is_read_after_the_last_sample():
     assert len(list(sample(endless(), Recipe(frames=2), duration_s=Fraction(10)))) == 2
 
 
+def test_no_frame_stands_in_for_what_was_lost():
+    def damaged() -> Iterator[Frame]:
+        yield Frame(0, Fraction(0), Fraction(3, 2), True, never)
+        yield Frame(1, Fraction(9, 2), Fraction(6), True, never)
+
+    found = [(position, frame.index) for position, frame in sample(damaged(), Recipe())]
+    assert found == [(0, 0), (1, 0), (2, 1)]
+
+
 @given(
     durations=st.lists(st.fractions(min_value=Fraction(1, 100), max_value=3), min_size=1, max_size=40),
     interval=st.fractions(min_value=Fraction(1, 30), max_value=5),

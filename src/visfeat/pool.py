@@ -73,13 +73,15 @@ def _positions(values: Activations, spec: LayerSpec) -> Activations:
 
 def _reduce(positions: Activations, how: Pool) -> Activations:
     """``(B, T, C)`` -> ``(B, C)``; sums run in float32 at least."""
+    reduced: Activations
     if how == "max":
-        return positions.max(axis=1)
-    if how == "avg":
-        return positions.mean(axis=1, dtype=np.float32)
-    raised = np.maximum(positions, GEM_FLOOR).astype(np.float32) ** GEM_POWER
-    powered: Activations = raised.mean(axis=1) ** (1.0 / GEM_POWER)
-    return powered
+        reduced = positions.max(axis=1)
+    elif how == "avg":
+        reduced = positions.mean(axis=1, dtype=np.float32)
+    else:
+        raised = np.maximum(positions, GEM_FLOOR).astype(np.float32) ** GEM_POWER
+        reduced = raised.mean(axis=1) ** (1.0 / GEM_POWER)
+    return reduced
 
 
 def unit_length(vectors: Activations) -> Activations:
@@ -87,4 +89,5 @@ def unit_length(vectors: Activations) -> Activations:
     flat = vectors.reshape(len(vectors), -1)
     norms = np.linalg.norm(flat, axis=1)
     norms[norms == 0] = 1.0
-    return (flat / norms[:, None]).reshape(vectors.shape).astype(vectors.dtype, copy=False)
+    unit: Activations = (flat / norms[:, None]).reshape(vectors.shape).astype(vectors.dtype, copy=False)
+    return unit

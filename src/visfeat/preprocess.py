@@ -109,7 +109,7 @@ class Preprocessor:
         """One upright RGB picture uint8 ``(H, W, 3)`` -> uint8 ``(height, width, 3)``."""
         if self.crop is not None:
             picture = cut(picture, self.crop)
-        geometry = Geometry.of(*picture.shape[:2], self.spec)
+        geometry = Geometry.of(picture.shape[0], picture.shape[1], self.spec)
         reaches_over = geometry.top < 0 or geometry.left < 0
         if reaches_over:
             return self._padded(picture, geometry)
@@ -122,8 +122,9 @@ class Preprocessor:
         whole = Geometry(
             geometry.resized_height, geometry.resized_width, 0, 0, geometry.resized_height, geometry.resized_width
         )
-        inner = Preprocessor(self.spec.model_copy(update={"size_px": (whole.height, whole.width), "fit": "squash"}),
-                             method=self.method).picture(picture)
+        inner = Preprocessor(
+            self.spec.model_copy(update={"size_px": (whole.height, whole.width), "fit": "squash"}), method=self.method
+        ).picture(picture)
         out = np.empty((geometry.height, geometry.width, 3), dtype=np.uint8)
         out[:] = np.round(np.array(self.spec.mean) * 255).astype(np.uint8)
         source_top, source_left = max(0, geometry.top), max(0, geometry.left)

@@ -24,6 +24,8 @@ REVISION = 1
 """Raised when the same options come to give other numbers (a changed resize, a changed pooling)."""
 
 Pool = Literal["avg", "max", "gem", "cls", "tokens", "flatten", "none"]
+Fit = Literal["crop", "squash", "pad"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes")
 
 
@@ -55,10 +57,10 @@ class Recipe(BaseModel):
     preprocess: Literal["fast", "reference"] = "fast"
     size: int | None = None
     """Side in pixels that the network is fed with."""
-    fit: Literal["crop", "squash", "pad"] | None = None
+    fit: Fit | None = None
     crop: tuple[float, float, float, float] | None = None
     """x, y, width, height of the part that is looked at: pixels, or fractions where all are <= 1."""
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] | None = None
+    interpolation: Interpolation | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     input_size_px: tuple[int, int] | None = None

@@ -48,18 +48,19 @@ def evenly_spaced(number: int, duration_s: Fraction | None) -> Iterator[Fraction
 def on_display(frames: Iterator[Frame], times_s: Iterator[Fraction]) -> Iterator[Sample]:
     """The frame on display at each time; a frame stands once for each time that falls into its interval.
 
-    Times ascend; the ones after the end of the video have no frame. Without any time in the first frame's interval
-    nothing is lost: the next frame is looked at.
+    Times ascend. The ones after the end of the video have no frame, nor have those of a stretch that was lost to
+    damage: no other frame stands in.
     """
     position = 0
     time_s = next(times_s, None)
     for frame in frames:
-        if frame.end_s is None:
+        if frame.start_s is None or frame.end_s is None:
             yield position, frame
             return
         while time_s is not None and time_s < frame.end_s:
-            yield position, frame
-            position += 1
+            if time_s >= frame.start_s:
+                yield position, frame
+                position += 1
             time_s = next(times_s, None)
         if time_s is None:
             return

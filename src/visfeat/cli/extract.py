@@ -32,9 +32,7 @@ def extract(
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no summary.")] = False,
     max_pixels: Annotated[int, Option(help="Refuse pictures that promise more pixels.")] = 250_000_000,
     model: Annotated[str | None, Option("--model", "-m", help="SOURCE/NAME or a file.", rich_help_panel=MODEL)] = None,
-    weights: Annotated[
-        str | None, Option(help="pretrained, FILE or random:SEED.", rich_help_panel=MODEL)
-    ] = None,
+    weights: Annotated[str | None, Option(help="pretrained, FILE or random:SEED.", rich_help_panel=MODEL)] = None,
     layers: Annotated[str | None, Option("--layers", "-l", help="Names, by commas.", rich_help_panel=MODEL)] = None,
     top: Annotated[int | None, Option(help="Keep the network's N likeliest classes.", rich_help_panel=MODEL)] = None,
     every: Annotated[str | None, Option(help="A frame every 0.5s, 2min, ...", rich_help_panel=FRAMES)] = None,
@@ -59,9 +57,7 @@ def extract(
     ] = None,
     dtype: Annotated[str | None, Option(help="float32 or float16 in the store.", rich_help_panel=VECTOR)] = None,
     engine: Annotated[str | None, Option(help="auto, openvino or torch.", rich_help_panel=COMPUTE)] = None,
-    device: Annotated[
-        str | None, Option(help="auto, cpu, cuda[:N], mps, intel-gpu.", rich_help_panel=COMPUTE)
-    ] = None,
+    device: Annotated[str | None, Option(help="auto, cpu, cuda[:N], mps, intel-gpu.", rich_help_panel=COMPUTE)] = None,
     precision: Annotated[str | None, Option(help="f32, bf16 or fp16.", rich_help_panel=COMPUTE)] = None,
     batch_size: Annotated[int | None, Option(help="Pictures at a time.", rich_help_panel=COMPUTE)] = None,
     threads: Annotated[int | None, Option(help="Cores to use.", rich_help_panel=COMPUTE)] = None,

@@ -35,7 +35,9 @@ for command in (extract, info, failures, export, models, layers, pack, samples, 
 app.add_typer(cache_app, name="cache")
 
 # typer carries its own click; this is its public way to the class of all usage errors.
-_CLICK_ERROR = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+_CLICK_ERROR: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException" and issubclass(base, Exception)
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

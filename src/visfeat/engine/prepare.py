@@ -83,8 +83,8 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
     specs = [card.layer(name) for name in layers]
     pools = recipe.pool if isinstance(recipe.pool, tuple) else (recipe.pool,) * len(layers)
     chosen = tuple(how or default_pool(card, name) for how, name in zip(pools, layers, strict=True))
-    for spec, how in zip(specs, chosen, strict=True):
-        check_pool(spec, how)
+    for layer, how in zip(specs, chosen, strict=True):
+        check_pool(layer, how)
     if recipe.top and (card.logits_layer is None or not card.class_names):
         raise UsageError(f"--top {recipe.top}: {card.name} has no class names")
     spec = input_spec(recipe, card)

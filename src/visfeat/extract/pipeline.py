@@ -22,8 +22,8 @@ from visfeat.extract.ledger import Finished, Ledger
 from visfeat.extract.vectors import BatchVectors, vectors_of
 from visfeat.extract.work import Sample, Worker
 from visfeat.media.item import MediaItem
-from visfeat.store.writer import StoreWriter
 from visfeat.store.records import Rows, Status
+from visfeat.store.writer import StoreWriter
 
 POLL_S = 0.1
 BATCHES_WAITING = 3
@@ -117,7 +117,7 @@ class Pipeline:
         return completed
 
     def _start(self, items: Sequence[MediaItem]) -> list[threading.Thread]:
-        todo = _shared(iter(items))
+        todo = _SharedIterator(iter(items))
         decoding = [self._thread(f"decode-{n}", self._decode, todo) for n in range(self._workers)]
         closing = self._thread("samples", self._close_after, decoding, self._samples)
         network = self._thread("network", self._infer)
@@ -134,7 +134,7 @@ class Pipeline:
                 target(*args)
             except Aborted:
                 pass
-            except BaseException as error:  # handed to the caller of run()
+            except BaseException as error:  # noqa: BLE001 (handed to the caller of run)
                 self._errors.append(error)
                 self._abort()
 
@@ -242,7 +242,7 @@ def rows_of(samples: Sequence[Sample], vectors: BatchVectors) -> Iterator[Rows]:
             )
 
 
-class _shared(Iterator[MediaItem]):
+class _SharedIterator(Iterator[MediaItem]):
     """An iterator that several threads may advance."""
 
     def __init__(self, items: Iterator[MediaItem]) -> None:

@@ -62,7 +62,7 @@ class Run:
         return f"{counts or 'nothing to do'}; {self.rows} rows in {self.elapsed_s:.1f} s -> {self.store}"
 
 
-def extract(
+def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
     sources: Source | Sequence[Source],
     *,
     store: str | os.PathLike[str] = DEFAULT_STORE,
@@ -119,7 +119,9 @@ def _extract_once(items: list[MediaItem], wanted: Recipe, settings: _Settings) -
     prepared = prepare(wanted, threads=settings.threads, report=settings.report)
     digest = prepared.recipe.digest
     if settings.dry_run and not settings.store.exists():
-        return _finish(settings, prepared, plan(items, {}, {}), Progress(started_at=settings.started_at), completed=True)
+        return _finish(
+            settings, prepared, plan(items, {}, {}), Progress(started_at=settings.started_at), completed=True
+        )
     store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
     outcomes = store.outcomes(digest)
     planned = plan(items, store.known_items(), outcomes, redo=settings.redo)

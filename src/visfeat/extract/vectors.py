@@ -48,9 +48,7 @@ def vectors_of(outputs: Outputs, prepared: Prepared) -> BatchVectors:
     return BatchVectors(values, finite, labels)
 
 
-def top_labels(
-    logits: NDArray[np.floating[Any]], names: tuple[str, ...], top: int
-) -> tuple[tuple[Label, ...], ...]:
+def top_labels(logits: NDArray[np.floating[Any]], names: tuple[str, ...], top: int) -> tuple[tuple[Label, ...], ...]:
     """The ``top`` classes of each row of logits ``(B, classes)`` by softmax probability, the likeliest first."""
     logits = logits.reshape(len(logits), -1).astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -10,9 +10,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visfeat.errors import ModelError, UnknownLayer, nearest_names
+from visfeat.recipe import Fit, Interpolation, Pool
 
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
-Fit = Literal["crop", "squash", "pad"]
 LayerKind = Literal["vector", "map", "tokens", "other"]
 
 CARD_VERSION = 1
@@ -71,7 +70,7 @@ class ModelCard(BaseModel):
     input: InputSpec
     layers: tuple[LayerSpec, ...]
     default_layer: str
-    default_pool: str | None = None
+    default_pool: Pool | None = None
     """Pooling of the default layer where it is not the one that its shape suggests."""
     normalize: bool = False
     """Whether the model's own embedding is L2-normalized (CLIP)."""

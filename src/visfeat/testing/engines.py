@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from visfeat.engine.network import Engine, Network, NetworkOptions
 from visfeat.errors import UnknownLayer
 from visfeat.models.source import LoadedModel
+from visfeat.testing.expect import raised
 
 BATCH_SIZE = 4
 
@@ -79,12 +80,7 @@ class EngineSuite:
 
     def test_an_unknown_layer_is_said_so(self) -> None:
         """When compiling, not when running."""
-        try:
-            self._network(("no-such-layer",))
-        except UnknownLayer as error:
-            assert "no-such-layer" in str(error)
-            return
-        raise AssertionError("a layer that does not exist was compiled")
+        assert "no-such-layer" in raised(UnknownLayer, lambda: self._network(("no-such-layer",)))
 
     def test_facts_name_engine_and_precision(self) -> None:
         """What a reader needs to trust the numbers."""
