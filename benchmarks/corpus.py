@@ -16,7 +16,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from visfeat.samples import write_samples
+from visfeat.samples import SAMPLES, write_samples
 
 COUNT = 600
 SEED = 20260101
@@ -31,9 +31,11 @@ FRAMES_PER_VIDEO = 12
 def default_corpus(cache: Path) -> Path:
     """The folder of the default corpus under ``cache``, written on the first call (about ten seconds)."""
     folder = cache / f"corpus-{_REVISION}-{COUNT}"
-    complete = folder / "complete.txt"
+    complete = cache / f"{folder.name}.complete"  # beside it: the folder holds JPEGs and nothing else
     if not complete.exists():
-        samples = write_samples(cache / "samples")
+        # Not the derived samples: they show the originals once more.
+        originals = {sample.name for sample in SAMPLES}
+        samples = [path for path in write_samples(cache / "samples") if path.name in originals]
         write_corpus(folder, sources=samples, count=COUNT, seed=SEED)
         complete.write_text(f"{COUNT} pictures, seed {SEED}\n")
     return folder
