@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media_made import encoded, photo, quadrants, write_numbered, write_sound
 
+from media_made import encoded, photo, quadrants, write_numbered, write_sound
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
 from visfeat.media import Kind, MediaItem, find_media, identify, path_of, read_list, sniff, uri_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +19,9 @@ from visfeat.media.item import MediaItem
 _FACTORS = (8, 4, 2)
 # What the strict decoder calls damage of the pixels; all else is a file that is odd but whole.
 _DAMAGE = ("corrupt jpeg data", "premature end")
-_HARMLESS = "extraneous bytes"
+_PADDING = re.compile(r"(\d+) extraneous bytes")
+_MOST_PADDING_BYTES = 32
+"""Cameras pad by a few bytes; more that belong to nothing were pixels once."""
 
 
 class JpegDecoder:
@@ -101,7 +104,7 @@ def reduced_size(height: int, width: int, reducible_to_px: int | None) -> tuple[
 
 def _damage(refusal: str) -> str | None:
     """What a refusal says about damaged pixels, None where it says nothing of the kind."""
-    said = refusal.lower()
-    if _HARMLESS in said or not said.startswith(_DAMAGE):
+    padding = _PADDING.search(refusal)
+    if not refusal.lower().startswith(_DAMAGE) or (padding and int(padding[1]) <= _MOST_PADDING_BYTES):
         return None
     return f"the picture may be damaged ({refusal})"
