@@ -1,4 +1,4 @@
-"""Media that tests make themselves: videos whose frames carry their number in their pixels, pictures with four colors."""
+"""Media that tests make themselves: videos whose frames spell their number, pictures with four colors."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def write_video(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode pictures as a video; ``stamps`` are presentation times in ``time_base``, else one frame each ``1 / rate``."""
+    """Encode pictures as a video; ``stamps`` are times in ``time_base``, else one frame each ``1 / rate``."""
     height, width = pictures[0].shape[:2]
     quiet = {"libx265": {"x265-params": f"log-level=none:bframes={b_frames}:keyint={keyframe_every}"}}
     with av.open(str(path), "w", options=container_options or {}) as container:
