@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from visfeat.errors import StoreError
+from visfeat.errors import MissingExtra, StoreError
 from visfeat.media.item import Kind
 from visfeat.recipe import Recipe
 from visfeat.store import layout, overview, selection
@@ -37,6 +37,9 @@ from visfeat.store.schemas import (
 from visfeat.store.selection import Space
 from visfeat.store.tables import Table, text
 from visfeat.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from visfeat.store.torch_dataset import FeatureDataset
 
 T = TypeVar("T")
 _BASE = {MEDIA: MEDIA_SCHEMA, RECIPES: RECIPES_SCHEMA, EXTRACTIONS: EXTRACTIONS_SCHEMA}
@@ -243,6 +246,16 @@ class FeatureStore:
     def to_pandas(self, model: str | None = None, layer: str | None = None, recipe: str | None = None) -> Any:
         """``to_arrow`` as a pandas.DataFrame; needs pandas."""
         return self.to_arrow(model, layer, recipe).to_pandas()
+
+    def torch_dataset(
+        self, model: str | None = None, layer: str | None = None, recipe: str | None = None
+    ) -> FeatureDataset:
+        """The same rows as a torch.utils.data.Dataset of (vector, what it belongs to); needs the extra ``torch``."""
+        try:
+            from visfeat.store.torch_dataset import FeatureDataset
+        except ModuleNotFoundError:
+            raise MissingExtra("a torch dataset", extra="torch") from None
+        return FeatureDataset(self, model, layer, recipe)
 
     # Tables.
 

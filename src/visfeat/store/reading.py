@@ -64,6 +64,13 @@ class SpaceReader:
         values = values_of(stored["vector"], self.space.layer.shape)
         return values[back], self._described(indices, stored.select(self.columns).take(pa.array(back)))
 
+    def metadata_batches(self) -> Iterator[pa.Table]:
+        """The table of ``metadata`` in parts, in flat memory."""
+        for start in range(0, len(self), BATCH_ROWS):
+            indices = np.arange(start, min(start + BATCH_ROWS, len(self)))
+            offsets, back = np.unique(self.join.offset[indices], return_inverse=True)
+            yield self._described(indices, self.table.take(offsets, self.columns).take(pa.array(back)))
+
     def metadata(self) -> pa.Table:
         """The table of all rows, without their vectors."""
         stored = pa.Table.from_batches(self.table.scan(self.columns), self._stored_schema())

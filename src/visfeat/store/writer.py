@@ -132,6 +132,8 @@ class StoreWriter:
         """Commit what is pending; nothing is left to do after an error or a second time."""
         if self._failure is None:
             self.commit()
+            for table in (*self._tables.values(), self._extractions, self._media):
+                table.compact_if_scattered()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,76 @@
+"""Parquet: one file a space, with the columns uri, kind, model, layer, start_s, end_s, frame_index, vector."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visfeat.store.exporter import described, stem_of, whole_file
+from visfeat.store.schemas import vectors
+from visfeat.store.selection import Space
+
+if TYPE_CHECKING:
+    from visfeat.store.feature_store import FeatureStore
+
+_TEXTS = ["uri", "kind", "model", "layer"]
+_COLUMNS = [*_TEXTS, "start_s", "end_s", "frame_index"]
+
+
+class ParquetExporter:
+    """Streams rows into Parquet in flat memory; float16 becomes float32, which every reader knows.
+
+    The file's metadata holds the recipe, the model's card and the shape of a value, which is stored flattened.
+    """
+
+    def export(
+        self,
+        store: FeatureStore,
+        out: Path,
+        *,
+        model: str | None = None,
+        layer: str | None = None,
+        recipe: str | None = None,
+    ) -> list[Path]:
+        """See ``Exporter.export``."""
+        return [self._export_one(store, out, space) for space in store.spaces(model, layer, recipe)]
+
+    def _export_one(self, store: FeatureStore, out: Path, space: Space) -> Path:
+        path = out / f"{stem_of(space)}.parquet"
+        schema = parquet_schema(space)
+        # A dictionary only slows down vectors, of which no two are equal, and so does compression.
+        compression = dict.fromkeys(_COLUMNS, "zstd") | {"vector.list.element": "none"}
+        with (
+            whole_file(path) as scratch,
+            pq.ParquetWriter(scratch, schema, use_dictionary=_TEXTS, compression=compression) as writer,
+        ):
+            for values, table in store.read_space(space).batches():
+                columns = described(table, space).select(_COLUMNS).append_column("vector", vectors(values))
+                writer.write_table(columns.cast(schema))
+        return path
+
+
+def parquet_schema(space: Space) -> pa.Schema:
+    """The columns of an exported space, with what a reader needs to trust them as metadata."""
+    size = 1
+    for side in space.layer.shape:
+        size *= side
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in _TEXTS),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("frame_index", pa.int64()),
+            ("vector", pa.list_(pa.float32(), size)),
+        ],
+        metadata={
+            "visfeat:recipe": space.stored.recipe.to_toml(),
+            "visfeat:recipe_digest": space.stored.digest,
+            "visfeat:facts": json.dumps(dict(space.stored.facts)),
+            "visfeat:card": space.stored.card_toml,
+            "visfeat:shape": json.dumps(list(space.layer.shape)),
+        },
+    )
