@@ -19,6 +19,7 @@ from visfeat.decode.decoder import DecodeOptions
 from visfeat.engine.prepare import Prepared
 from visfeat.extract.channel import Aborted, Channel
 from visfeat.extract.ledger import Finished, Ledger
+from visfeat.extract.plan import Plan
 from visfeat.extract.vectors import BatchVectors, vectors_of
 from visfeat.extract.work import Sample, Worker
 from visfeat.media.item import MediaItem
@@ -44,6 +45,14 @@ class Progress:
     frames: int = 0
     started_at: float = field(default_factory=time.monotonic)
 
+    @classmethod
+    def starting(cls, planned: Plan, started_at: float) -> Progress:
+        """Nothing done yet, but what the store knows already is counted."""
+        progress = cls(total=planned.total, started_at=started_at)
+        for status, number in planned.known.items():
+            progress.count(status, number, is_new=False)
+        return progress
+
     @property
     def finished(self) -> int:
         """Items whose outcome is known."""
@@ -54,10 +63,10 @@ class Progress:
         """Seconds since the start."""
         return time.monotonic() - self.started_at
 
-    def count(self, status: Status, *, is_new: bool) -> None:
-        """Count one item's outcome."""
+    def count(self, status: Status, number: int = 1, *, is_new: bool) -> None:
+        """Count the outcome of some items."""
         name = "unchanged" if status is Status.DONE and not is_new else status.value
-        setattr(self, name, getattr(self, name) + 1)
+        setattr(self, name, getattr(self, name) + number)
 
 
 class Pipeline:
@@ -203,7 +212,10 @@ class Pipeline:
             self._writer.add(result)
             self._progress.rows += len(result)
         else:
-            self._writer.finish(result.record, result.num_rows)
+            if result.is_new:
+                self._writer.finish(result.record, result.num_rows)
+            else:
+                self._writer.note(result.record)
             self._progress.count(result.record.status, is_new=result.is_new)
             self._progress.frames += result.num_rows
 

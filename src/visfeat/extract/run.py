@@ -125,10 +125,7 @@ def _extract_once(items: list[MediaItem], wanted: Recipe, settings: _Settings) -
     store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
     outcomes = store.outcomes(digest)
     planned = plan(items, store.known_items(), outcomes, redo=settings.redo)
-    progress = Progress(total=planned.total, started_at=settings.started_at)
-    for status, number in planned.known.items():
-        name = "unchanged" if status is Status.DONE else status.value
-        setattr(progress, name, number)
+    progress = Progress.starting(planned, settings.started_at)
     completed = True
     if planned.todo and not settings.dry_run:
         if planned.forget:

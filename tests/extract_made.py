@@ -1,0 +1,77 @@
+"""A small network behind our own protocol, and pipelines that run it into a store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from visfeat.decode.decoder import DecodeOptions
+from visfeat.engine.prepare import Prepared
+from visfeat.errors import EngineError
+from visfeat.extract.pipeline import Pipeline, Progress
+from visfeat.extract.plan import plan
+from visfeat.media.find import find_media
+from visfeat.models.card import InputSpec, LayerSpec, ModelCard
+from visfeat.recipe import Recipe
+from visfeat.store.feature_store import FeatureStore
+from visfeat.store.records import LayerShape
+
+SPEC = InputSpec(size_px=(8, 8), resize_px=8, mean=(0, 0, 0), std=(1, 1, 1))
+LAYER = LayerSpec(name="mean", kind="vector", shape=(3,))
+CARD = ModelCard(name="fake/mean", weights_digest="0", input=SPEC, layers=(LAYER,), default_layer="mean")
+RECIPE = Recipe(
+    model="fake/mean", weights_digest="0", layers=("mean",), pool=("none",), normalize=False, engine="fake"
+)
+
+
+class MeanColor:
+    """A network whose only layer is the mean color of the picture, and which counts its batches.
+
+    ``spoil`` may change the values of a batch; ``breaks_after`` batches it raises EngineError.
+    """
+
+    layers = (LAYER,)
+    facts: dict[str, str] = {"engine": "fake", "precision": "f32", "device": "cpu"}
+
+    def __init__(
+        self,
+        batch_size: int = 4,
+        *,
+        spoil: Callable[[np.ndarray], None] = lambda _: None,
+        breaks_after: int | None = None,
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.batch_size = batch_size
+        self.batches = 0
+        self._spoil = spoil
+        self._breaks_after = breaks_after
+        self._on_batch = on_batch
+
+    def stream(self, batches: Iterable) -> Iterator:
+        for tag, pixels in batches:
+            assert pixels.shape == (self.batch_size, 1, 8, 8, 3)
+            if self.batches == self._breaks_after:
+                raise EngineError("the fake network breaks here")
+            self.batches += 1
+            self._on_batch(self.batches)
+            values = pixels.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32)
+            self._spoil(values)
+            yield tag, {"mean": values}
+
+
+def run_pipeline(
+    folder: Path, store_path: Path, network: MeanColor, *, recipe: Recipe = RECIPE, workers: int = 2
+) -> tuple[FeatureStore, Progress, bool]:
+    """Extract a folder's media with a fake network, as ``extract`` does with a real one."""
+    prepared = Prepared(recipe, CARD, network, dict(network.facts))
+    store = FeatureStore.create_or_open(store_path)
+    outcomes = store.outcomes(recipe.digest)
+    planned = plan(find_media([folder]), store.known_items(), outcomes)
+    progress = Progress.starting(planned, time.monotonic())
+    with store.writer(recipe, layers=[LayerShape("mean", (3,))], facts=network.facts, card_toml="") as writer:
+        pipeline = Pipeline(prepared, writer, outcomes, progress, options=DecodeOptions(), workers=workers)
+        completed = pipeline.run(planned.todo, lambda _: None)
+    return store, progress, completed
