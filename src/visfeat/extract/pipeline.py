@@ -29,6 +29,7 @@ from visfeat.store.writer import StoreWriter
 POLL_S = 0.1
 BATCHES_WAITING = 3
 RESULTS_WAITING = 512
+WRITER = "visfeat-store"
 
 
 @dataclass
@@ -127,12 +128,12 @@ class Pipeline:
 
     def _start(self, items: Sequence[MediaItem]) -> list[threading.Thread]:
         todo = _SharedIterator(iter(items))
-        decoding = [self._thread(f"decode-{n}", self._decode, todo) for n in range(self._workers)]
-        closing = self._thread("samples", self._close_after, decoding, self._samples)
-        network = self._thread("network", self._infer)
+        decoding = [self._thread(f"visfeat-decode-{n}", self._decode, todo) for n in range(self._workers)]
+        closing = self._thread("visfeat-samples", self._close_after, decoding, self._samples)
+        network = self._thread("visfeat-network", self._infer)
         # Workers finish items that need no network, so the results end when both are through.
-        ending = self._thread("results", self._close_after, [closing, network], self._results)
-        writing = self._thread("store", self._write)
+        ending = self._thread("visfeat-results", self._close_after, [closing, network], self._results)
+        writing = self._thread(WRITER, self._write)
         return [*decoding, closing, network, ending, writing]
 
     def _thread(self, name: str, target: Callable[..., None], *args: object) -> threading.Thread:
@@ -145,9 +146,13 @@ class Pipeline:
                 pass
             except BaseException as error:  # noqa: BLE001 (handed to the caller of run)
                 self._errors.append(error)
-                self._abort()
+                self._stopping.set()
+                self._samples.abort()
+                # What is finished already is still written, unless it is the writing that failed.
+                if threading.current_thread().name == WRITER:
+                    self._results.abort()
 
-        thread = threading.Thread(target=guarded, name=f"visfeat-{name}", daemon=True)
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
         return thread
 
