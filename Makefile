@@ -45,7 +45,7 @@ bench: $(VENV)/.all ## measure visfeat beside a timm loop on this machine (minut
 
 wheel: $(VENV)/.all ## build dist/visfeat-*.whl
 	rm -rf dist
-	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	$(BIN)/python -m hatchling build -t wheel -d dist
 
 wheel-check: wheel ## install the wheel alone, without torch, and use it from outside the checkout
 	$(BIN)/python scripts/check_wheel.py dist/visfeat-*.whl --constraints constraints.txt
