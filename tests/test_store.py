@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -342,3 +344,12 @@ def test_pandas_has_the_vectors(tmp_path):
     frame = store_with(tmp_path / "s", {"/a.png": 1, "/b.mp4": 2}).to_pandas()
     assert list(frame.columns) == ["uri", "kind", "start_s", "end_s", "frame_index", "vector"]
     np.testing.assert_array_equal(frame.vector[1], values_for(hash_of("/b.mp4"), [0], (4,))[0])
+
+
+def test_types_of_the_store_come_without_lance():
+    code = (
+        "import sys, visfeat.store, visfeat.store.records\n"
+        "assert not {'lance', 'pyarrow'} & set(sys.modules)\n"
+        "visfeat.store.open_store\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -64,12 +64,15 @@ class SpaceReader:
         values = values_of(stored["vector"], self.space.layer.shape)
         return values[back], self._described(indices, stored.select(self.columns).take(pa.array(back)))
 
+    def metadata_at(self, indices: NDArray[np.int64]) -> pa.Table:
+        """The table of the rows of these indices, without their vectors."""
+        offsets, back = np.unique(self.join.offset[indices], return_inverse=True)
+        return self._described(indices, self.table.take(offsets, self.columns).take(pa.array(back)))
+
     def metadata_batches(self) -> Iterator[pa.Table]:
         """The table of ``metadata`` in parts, in flat memory."""
         for start in range(0, len(self), BATCH_ROWS):
-            indices = np.arange(start, min(start + BATCH_ROWS, len(self)))
-            offsets, back = np.unique(self.join.offset[indices], return_inverse=True)
-            yield self._described(indices, self.table.take(offsets, self.columns).take(pa.array(back)))
+            yield self.metadata_at(np.arange(start, min(start + BATCH_ROWS, len(self))))
 
     def metadata(self) -> pa.Table:
         """The table of all rows, without their vectors."""
@@ -78,17 +81,25 @@ class SpaceReader:
 
     def all_values(self) -> NDArray[np.float32]:
         """All vectors, float32 ``(N, *shape)``: one sequential scan, whatever the order of the rows."""
-        shape = self.space.layer.shape
-        values = np.empty((len(self), *shape), np.float32)
+        values = np.empty((len(self), *self.space.layer.shape), np.float32)
         order = np.argsort(self.join.offset, kind="stable")
         wanted = self.join.offset[order]
-        seen = 0
-        for batch in self.table.scan(["vector"], batch_rows=self.rows_in(BATCH_BYTES)):
-            first, last = np.searchsorted(wanted, [seen, seen + batch.num_rows])
+        for start, stored in self.stored_values():
+            first, last = np.searchsorted(wanted, [start, start + len(stored)])
             if last > first:
-                values[order[first:last]] = values_of(batch["vector"], shape)[wanted[first:last] - seen]
-            seen += batch.num_rows
+                values[order[first:last]] = stored[wanted[first:last] - start]
         return values
+
+    def stored_values(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Vectors in the order in which they are stored, as ``join.offset`` counts them, in flat memory.
+
+        Yields the offset of the first of a batch, and float32 ``(n, *shape)``. Rows that do not count are among
+        them, and copies are not: what is computed once a stored row is cheapest computed here.
+        """
+        start = 0
+        for batch in self.table.scan(["vector"], batch_rows=self.rows_in(BATCH_BYTES)):
+            yield start, values_of(batch["vector"], self.space.layer.shape)
+            start += batch.num_rows
 
     def _stored_schema(self) -> pa.Schema:
         schema = self.table.schema

@@ -1,0 +1,149 @@
+"""Exact nearest neighbors by cosine: of a vector among vectors, of an image or a moment of a video in a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visfeat.errors import UsageError, nearest_names
+from visfeat.frames import NO_TIME
+from visfeat.media.item import uri_of
+from visfeat.store.feature_store import FeatureStore
+from visfeat.store.reading import SpaceReader
+
+_BLOCK_ROWS = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A row near the query: an image, or the frame of a video on display during ``[start_s, end_s)``.
+
+    start_s, end_s: seconds, None for an image; score: cosine, 1 for equal directions.
+    """
+
+    uri: str
+    start_s: float | None
+    end_s: float | None
+    score: float
+
+
+def nearest(
+    values: NDArray[np.floating[Any]], query: NDArray[np.floating[Any]], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k rows of ``values`` (N, ...) with the largest cosine to ``query`` (...), the nearest first.
+
+    Returns indices int64 and cosines float32, both ``(min(k, N),)``. Of equal cosines the lower index comes first.
+    A vector of zeros has no direction; its cosine counts as 0. Raises UsageError where the shapes differ or k < 1.
+    """
+    if values.shape[1:] != query.shape:
+        raise UsageError(f"values of shape {values.shape[1:]} cannot be compared with a query of {query.shape}")
+    blocks = [cosines(values[start : start + _BLOCK_ROWS], query) for start in range(0, len(values), _BLOCK_ROWS)]
+    return largest(np.concatenate([np.empty(0, np.float32), *blocks]), k)
+
+
+def cosines(values: NDArray[np.floating[Any]], query: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """The cosine of each row of ``values`` (N, ...) with ``query`` (...): float32 ``(N,)``, 0 for a vector of zeros."""
+    rows = np.asarray(values, np.float32).reshape(len(values), query.size)
+    direction = np.asarray(query, np.float32).reshape(-1)
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows)) * np.linalg.norm(direction)
+    scores = np.zeros(len(rows), np.float32)
+    np.divide(rows @ direction, lengths, out=scores, where=lengths > 0)
+    return scores
+
+
+def largest(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices int64 and scores of the k largest of ``scores`` (N,), in order; of equal ones the lower index first."""
+    if k < 1:
+        raise UsageError(f"k must be at least 1, not {k}")
+    if k < len(scores):
+        # All that tie with the last one stay candidates, so that the index decides, not the partition.
+        last = scores[np.argpartition(scores, -k)[-k:]].min()
+        candidates = np.flatnonzero(scores >= last)
+    else:
+        candidates = np.arange(len(scores))
+    order = candidates[np.lexsort((candidates, -scores[candidates]))][:k]
+    return order, scores[order]
+
+
+def neighbors(
+    store: FeatureStore,
+    uri: str,
+    *,
+    at_s: float | None = None,
+    k: int = 10,
+    other_items: bool = False,
+    model: str | None = None,
+    layer: str | None = None,
+    recipe: str | None = None,
+) -> list[Neighbor]:
+    """The k rows of a store nearest to an image of it, or to the row of a video that is on display at ``at_s``.
+
+    The query row itself is left out; copies of the file, and other moments of the same video, are not.
+    ``other_items`` asks for the best row of each other item instead. ``model``, ``layer`` and ``recipe`` choose among
+    several features, as in ``FeatureStore.features``. Runs in flat memory. Raises UsageError for a file that is not
+    in the store, a video without a moment, a moment outside of it, and an image with one.
+    """
+    reader = store.reader(model, layer, recipe)
+    query = find_row(reader, uri, at_s)
+    scores = _scores(reader, query)
+    scores[query] = -np.inf
+    if other_items:
+        _keep_best_of_others(scores, reader.join.item, query)
+    found, cosine = largest(scores, k)
+    found = found[np.isfinite(cosine)]
+    described = reader.metadata_at(found).to_pylist()
+    return [
+        Neighbor(row["uri"], row["start_s"], row["end_s"], float(score))
+        for row, score in zip(described, cosine, strict=False)
+    ]
+
+
+def _scores(reader: SpaceReader, query: int) -> NDArray[np.float32]:
+    """The cosine of every row with the row ``query``; computed once a stored row, copies get it too."""
+    direction = reader.rows(query, query + 1)[0][0]
+    blocks = [cosines(stored, direction) for _, stored in reader.stored_values()]
+    return np.concatenate(blocks)[reader.join.offset]
+
+
+def _keep_best_of_others(scores: NDArray[np.float32], item: NDArray[np.int32], query: int) -> None:
+    """Set all scores to minus infinity but the best of each item, and all of the query's own."""
+    best_last = np.lexsort((-np.arange(len(scores)), scores, item))
+    is_best = np.zeros(len(scores), bool)
+    is_best[best_last[np.flatnonzero(np.diff(item[best_last], append=-1))]] = True
+    scores[~is_best | (item == item[query])] = -np.inf
+
+
+def find_row(reader: SpaceReader, uri: str, at_s: float | None = None) -> int:
+    """The index of an image's row, or of the row of a video on display at ``at_s``: the last that starts by then.
+
+    ``uri`` may be a relative path. Raises UsageError as ``neighbors`` does.
+    """
+    rows = _rows_of(reader, uri)
+    table = reader.metadata_at(rows)
+    starts, ends = (table[name].fill_null(NO_TIME).to_numpy() for name in ("start_s", "end_s"))
+    if np.isnan(starts).all():
+        if at_s is not None:
+            raise UsageError(f"{uri}: an image has no moment at {at_s:g} s")
+        return int(rows[0])
+    # A row stands for the time up to the next one; how long the last one does, the others tell.
+    step = np.diff(starts).max() if len(starts) > 1 else float(reader.space.stored.recipe.interval_s)
+    stop = max(ends.max(), starts.max() + step)
+    if at_s is None:
+        raise UsageError(f"{uri}: a video; say which moment of it, from {starts.min():g} to {stop:g} s")
+    before = rows[starts <= at_s]
+    if at_s >= stop or len(before) == 0:
+        raise UsageError(f"{uri}: has no row at {at_s:g} s; its rows go from {starts.min():g} to {stop:g} s")
+    return int(before[-1])
+
+
+def _rows_of(reader: SpaceReader, uri: str) -> NDArray[np.int64]:
+    for name in (uri, uri_of(uri)):
+        if name in reader.join.uris:
+            rows = np.flatnonzero(reader.join.item == reader.join.uris.index(name))
+            if len(rows):
+                return rows
+    hint = nearest_names(uri, reader.join.uris, most=3) if len(reader.join.uris) < 10_000 else ""
+    raise UsageError(f"{uri}: the store has no features of it{hint}")
