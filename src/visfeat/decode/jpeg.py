@@ -73,6 +73,9 @@ class JpegDecoder:
         else:
             yield from self._pillow.frames()
 
+    def measure_duration_s(self) -> None:
+        """A still image has no duration."""
+
     def close(self) -> None:
         """Let go of the file's content."""
         self._content = b""

@@ -80,6 +80,16 @@ class PillowDecoder:
         else:
             yield still_frame(self._picture())
 
+    def measure_duration_s(self) -> Fraction | None:
+        """The durations of an animation's frames, added up; None for a still image. Frames must not be read meanwhile."""
+        if not self._is_video:
+            return None
+        end_s = Fraction(0)
+        for frame in self._animation():
+            end_s = frame.end_s or end_s
+        self.problem = None
+        return end_s
+
     def close(self) -> None:
         """Let go of the image."""
         self._image.close()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.orientation import clockwise_degrees, is_sideways, upright
 from visfeat.decode.still import check_pixels
+from visfeat.decode.video_duration import last_packet
 from visfeat.decode.video_packets import DecodedFrames, describe_loss
 from visfeat.decode.video_stream import (
     choose_stream,
@@ -51,6 +52,7 @@ class PyavDecoder:
 
     def __init__(self, item: MediaItem, content: bytes | None, options: DecodeOptions) -> None:  # noqa: ARG002
         self.problem: str | None = None
+        self._item, self._options = item, options
         with _decoding():
             self._container = _open_container(item)
         try:
@@ -74,10 +76,10 @@ class PyavDecoder:
         current, index = self._first, 0
         start_s = self._clock.start_of(current.pts)
         with _decoding():
-            for following, after_loss in self._rest:
-                next_s = self._clock.start_of(following.pts)
+            for following, lost in self._rest:
+                next_s = self._clock.start_of(following.pts, lost)
                 end_s = next_s
-                if after_loss:
+                if lost:
                     end_s = min(next_s, start_s + self._clock.duration_of(current.duration))
                 yield self._frame(current, index, start_s, end_s)
                 current, start_s, index = following, next_s, index + 1
@@ -85,6 +87,18 @@ class PyavDecoder:
         self.problem = self._problem(end_s)
         self.info = replace(self.info, notes=tuple(dict.fromkeys((*self.info.notes, *self._clock.notes))))
         yield self._frame(current, index, start_s, end_s)
+
+    def measure_duration_s(self) -> Fraction:
+        """When the last frame ends, from the packets where their stamps are sound, else by decoding once more."""
+        with _decoding(), _open_container(self._item) as container:
+            stream = choose_stream(container, self._options.stream)
+            last = None if self._by_order or self._first.pts is None else last_packet(container, stream)
+        if last is not None and self._first.pts is not None:
+            stamp, ticks = last
+            return (stamp - self._first.pts) * self._time_base + self._clock.duration_of(ticks)
+        with closing(PyavDecoder(self._item, None, self._options)) as again:
+            *_, end_s = (frame.end_s for frame in again.frames())
+            return end_s or Fraction(0)
 
     def close(self) -> None:
         """Close the file."""
@@ -108,8 +122,8 @@ class PyavDecoder:
         self._orientation = orientation_of(self._first)
         self._reformatter = VideoReformatter()
         rate = frame_rate(stream)
-        by_order = self._first.pts is None or _stamps_in_decoding_order(self._container.format.name, stream)
-        self._clock = VideoClock(self._time_base, 1 / (rate or _DEFAULT_RATE), by_order=by_order)
+        self._by_order = self._first.pts is None or _stamps_in_decoding_order(self._container.format.name, stream)
+        self._clock = VideoClock(self._time_base, 1 / (rate or _DEFAULT_RATE), by_order=self._by_order)
         self._start_s = None if self._first.pts is None else self._first.pts * self._time_base
         self._promised_s = promised_duration_s(self._container, stream, self._start_s or Fraction(0))
         self.info = self._describe(stream, rate)
@@ -167,7 +181,7 @@ class PyavDecoder:
 def _open_container(item: MediaItem) -> InputContainer:
     try:
         return av.open(item.path, mode="r", metadata_errors="replace")
-    except FFmpegError:
+    except InvalidDataError:
         if item.format in ("mp4", "mov") and not has_index(item.path):
             raise BrokenMedia("its index (moov) is missing: the file was cut short or never finished") from None
         raise
