@@ -18,7 +18,8 @@ def info(
     """Show what a store holds: items, recipes, rows, size; with --items, every item."""
     from visfeat.cli.tables import plain, print_facts, print_table
     from visfeat.errors import UsageError
-    from visfeat.store import Status, open_store
+    from visfeat.store import open_store
+    from visfeat.store.records import Status
 
     opened = open_store(store)
     if status is not None and status not in list(Status):
