@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import av
@@ -48,12 +49,15 @@ def write_corpus(folder: Path, *, sources: Sequence[Path], count: int, seed: int
         raise ValueError(f"no picture of at least {LEAST_SIDE_PX} px among {len(sources)} files")
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
-    written = []
-    for number in range(count):
-        path = folder / f"{number:04d}.jpg"
-        path.write_bytes(_one(pictures[number % len(pictures)], random))
-        written.append(path)
-    return written
+    contents: dict[bytes, None] = {}  # in order, none twice: equal files would be extracted once
+    for picture in cycle(pictures):
+        contents[_one(picture, random)] = None
+        if len(contents) == count:
+            break
+    paths = [folder / f"{number:04d}.jpg" for number in range(count)]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    return paths
 
 
 def corpus_digest(paths: Sequence[Path]) -> str:
