@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -261,6 +262,44 @@ def test_choosing_features(tmp_path):
         store.features(layer="pool")
     with pytest.raises(UsageError, match=r"no features of model fake/net, layer fv; it has:\n  recipe"):
         store.features(model="fake/net", layer="fv")
+
+
+def test_recipes_that_look_alike_are_listed_with_their_differences(tmp_path):
+    store = FeatureStore.create_or_open(tmp_path / "s")
+    writer_of(store, RECIPE.but(size=224)).close()
+    writer_of(store, RECIPE.but(size=256, every_s=2)).close()
+    with pytest.raises(UsageError) as caught:
+        store.features()
+    assert sorted(line.partition("layer ")[2] for line in str(caught.value).splitlines()[1:]) == [
+        "pool, every_s 2, size 256",
+        "pool, every_s None, size 224",
+    ]
+
+
+def test_damaged_table_is_named(tmp_path):
+    store = store_with(tmp_path / "s", {"/a.png": 1})
+    for data in store.path.glob("features_*/data/*.lance"):
+        data.write_bytes(b"no data file")
+    with pytest.raises(StoreError, match=r"features_.*_pool\.lance: cannot be read"):
+        store.features()
+    for manifest in store.path.glob("media.lance/_versions/*.manifest"):
+        manifest.write_bytes(b"no manifest")
+    with pytest.raises(StoreError, match=r"media\.lance: cannot be opened"):
+        store.known_items()
+
+
+def test_writer_refuses_everything_after_an_error(tmp_path):
+    store = FeatureStore.create_or_open(tmp_path / "s")
+    writer = writer_of(store)
+    writer.add(rows_for(item_of("/a.png"), [0]))
+    shutil.rmtree(store.path / "extractions.lance")
+    writer.finish(done(item_of("/a.png")), 1)
+    with pytest.raises(StoreError, match=r"extractions\.lance: cannot be written"):
+        writer.commit()
+    with pytest.raises(StoreError, match="after an error"):
+        writer.finish(done(item_of("/b.png")), 1)
+    writer.close()
+    assert store.known_items() == {}
 
 
 def test_layers_whose_names_differ_in_odd_signs_do_not_meet(tmp_path):

@@ -9,6 +9,8 @@ from visfeat.errors import UsageError
 from visfeat.store.records import LayerShape, StoredRecipe
 from visfeat.store.schemas import features_table_name
 
+_IN_EVERY_LINE = {"name", "model", "layers"}
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -61,4 +63,10 @@ def _fits(space: Space, *, model: str | None, layer: str | None, recipe: str | N
 
 
 def _listed(found: Sequence[Space]) -> str:
-    return "".join(f"\n  {space}" for space in found)
+    """One line a space, each with the options in which its recipe differs from others of the list."""
+    options = [space.stored.recipe.model_dump(mode="json", exclude=_IN_EVERY_LINE) for space in found]
+    differing = [name for name in options[0] if any(one[name] != options[0][name] for one in options)]
+    lines = []
+    for space, values in zip(found, options, strict=True):
+        lines.append(f"\n  {space}" + "".join(f", {name} {values[name]}" for name in differing))
+    return "".join(lines)

@@ -7,7 +7,7 @@ tried again on top of it, and the key's metadata (see ``schemas``) keeps two of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -89,7 +89,7 @@ class Table:
     def _merge(self, rows: pa.Table, *, update: bool) -> None:
         if rows.num_rows == 0:
             return
-        with self._writing():
+        with self._errors_named("written"):
             self._dataset.checkout_latest()
             merge = self._dataset.merge_insert(self.schema.field(0).name).when_not_matched_insert_all()
             if update:
@@ -105,7 +105,7 @@ class Table:
             condition = is_in(column, values[start : start + _KEYS_A_DELETE])
             if also is not None:
                 condition = f"{condition} AND {also}"
-            with self._writing():
+            with self._errors_named("written"):
                 self._dataset.checkout_latest()
                 self._dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_RETRY_TIMEOUT)
 
@@ -124,27 +124,28 @@ class Table:
                 raise StoreError(f"{self.path}: cannot be compacted ({_first_line(error)})") from error
             # Another process wrote or compacted at the same moment: there will be a next time.
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError, RuntimeError) as error:
-            raise StoreError(f"{self.path}: cannot be written ({_first_line(error)})") from error
-
     def read(self, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
         """Some columns of all rows that meet a condition."""
-        return self._dataset.to_table(columns=list(columns), filter=where)
+        with self._errors_named("read"):
+            return self._dataset.to_table(columns=list(columns), filter=where)
 
     def scan(self, columns: Sequence[str], *, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
         """Some columns of all rows, a batch at a time, in the order that ``take`` counts in."""
-        batches: Iterable[pa.RecordBatch] = self._dataset.to_batches(
-            columns=list(columns), batch_size=batch_rows, scan_in_order=True
-        )
-        yield from batches
+        with self._errors_named("read"):
+            yield from self._dataset.to_batches(columns=list(columns), batch_size=batch_rows, scan_in_order=True)
 
     def take(self, offsets: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Some columns of the rows at these offsets, in their order."""
-        return self._dataset.take(pa.array(offsets), columns=list(columns))
+        with self._errors_named("read"):
+            return self._dataset.take(pa.array(offsets), columns=list(columns))
+
+    @contextmanager
+    def _errors_named(self, done: str) -> Iterator[None]:
+        """Raise what Lance raises as a StoreError that names the table."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StoreError(f"{self.path}: cannot be {done} ({_first_line(error)})") from error
 
 
 def _width_bytes(kind: pa.DataType) -> int:

@@ -52,7 +52,7 @@ class StoreWriter:
         self._last_commit_s = time.monotonic()
         self._lock = RLock()  # guards what is pending
         self._commit_lock = RLock()  # one commit at a time, in the order in which they were taken
-        self._failure: StoreError | None = None
+        self._failure: BaseException | None = None
 
     def add(self, rows: Rows) -> None:
         """Take rows (copied) of a layer; raises StoreError for an unknown layer, a wrong shape or values not finite."""
@@ -112,7 +112,7 @@ class StoreWriter:
                 self._last_commit_s = time.monotonic()
             try:
                 self._write(rows, extractions, media)
-            except StoreError as error:
+            except BaseException as error:  # an interruption, too, loses what was pending
                 self._failure = error
                 raise
 
@@ -126,7 +126,7 @@ class StoreWriter:
 
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:
-            raise StoreError(f"nothing more is written after an error: {self._failure}") from self._failure
+            raise StoreError(f"nothing more is written after an error: {self._failure!r}") from self._failure
 
     def close(self) -> None:
         """Commit what is pending; nothing is left to do after an error or a second time."""
