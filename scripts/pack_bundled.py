@@ -65,7 +65,7 @@ def timm_names(module: nn.Module, names: list[str]) -> dict[str, str]:
 
 
 def lite0() -> nn.Module:
-    """timm's network with the package's weights, in eval mode; every name and shape must fit."""
+    """The network of timm with the package's weights, in eval mode; every name and shape must fit."""
     module: nn.Module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     state = package_weights()
     names = timm_names(module, list(state))

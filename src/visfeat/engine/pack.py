@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
-import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +19,8 @@ from visfeat.errors import CannotPack
 from visfeat.models.card import LayerSpec, ModelCard
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
+from visfeat.models.quiet import quiet
+from visfeat.models.resize import serialized
 from visfeat.models.source import ModuleModel
 from visfeat.models.taps import TappedModule
 
@@ -51,17 +49,25 @@ def pack(model: ModuleModel, layers: Sequence[str] | None = None) -> PackedModel
 def _pack(model: ModuleModel, layers: tuple[LayerSpec, ...]) -> PackedModel:
     card = model.card
     tapped = TappedModule(model.module, layers)
-    height, width = card.input.size_px
-    with torch.no_grad(), _silence():
-        try:
-            graph = ov.convert_model(
-                tapped, example_input=torch.zeros(TRACED_BATCH, 3, height, width), input=[[-1, 3, height, width]]
-            )
-        except Exception as error:  # the converter lets through whatever its parts raise
-            raise CannotPack(f"{card.name}: cannot be converted ({_first_line(error)}); use --engine torch") from error
-    packed = _serialize(_named(graph, layers), _card_of(card, layers))
+    try:
+        graph = _convert(tapped, card.input.size_px)
+    except Exception as error:  # the converter lets through whatever its parts raise
+        raise CannotPack(f"{card.name}: cannot be converted ({_first_line(error)}); use --engine torch") from error
+    packed = PackedModel(_card_of(card, layers), *serialized(_named(graph, layers)))
     check(packed, tapped)
     return packed
+
+
+def _convert(tapped: TappedModule, size_px: tuple[int, int]) -> Any:
+    """Trace and convert; tracing warns about every shape that Python code looks at, the check after it is what counts."""
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    height, width = size_px
+    example = torch.zeros(TRACED_BATCH, 3, height, width)
+    with torch.no_grad(), quiet(), contextlib.redirect_stdout(io.StringIO()):
+        # The tracer's own check runs the module again and compares all the outputs, for minutes with many layers.
+        decoder = TorchScriptPythonDecoder(tapped, example_input=example, trace_kwargs={"check_trace": False})
+        return ov.convert_model(decoder, example_input=example, input=[[-1, 3, height, width]])
 
 
 def check(packed: PackedModel, tapped: TappedModule, *, tolerance: float = TOLERANCE) -> dict[str, float]:
@@ -128,29 +134,9 @@ def _named(graph: Any, layers: tuple[LayerSpec, ...]) -> Any:
     return graph
 
 
-def _serialize(graph: Any, card: ModelCard) -> PackedModel:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.xml"
-        ov.save_model(graph, path, compress_to_fp16=False)
-        return PackedModel(card, path.read_bytes(), path.with_suffix(".bin").read_bytes())
-
-
 def _card_of(card: ModelCard, layers: tuple[LayerSpec, ...]) -> ModelCard:
     versions = card.versions | {"openvino": version("openvino")}
     return card.model_copy(update={"layers": layers, "versions": versions})
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Tracing warns about every shape that Python code looks at; the check after it is what counts."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
 
 
 def _first_line(error: BaseException) -> str:

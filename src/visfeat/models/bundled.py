@@ -21,16 +21,21 @@ class BundledModels:
         return sorted(path.stem for path in DATA.glob(f"*{SUFFIX}"))
 
     def load(self, request: ModelRequest) -> PackedModel:
-        """Read one; raises UnknownModel, and UsageError where other weights or another size are asked for."""
+        """Read one, for any size from 32 pixels on; raises UnknownModel, and UsageError for other weights."""
         names = self.names()
         if request.name not in names:
             hint = nearest_names(request.name, names)
             raise UnknownModel(f"no model bundled/{request.name}{hint} (visfeat models 'bundled/*' lists them)")
-        refuse_changes(f"bundled/{request.name}", request)
-        return PackedModel.load(DATA / f"{request.name}{SUFFIX}")
+        refuse_other_weights(f"bundled/{request.name}", request)
+        packed = PackedModel.load(DATA / f"{request.name}{SUFFIX}")
+        if request.size_px is None:
+            return packed
+        from visfeat.models.resize import resized
+
+        return resized(packed, request.size_px)
 
 
-def refuse_changes(model: str, request: ModelRequest) -> None:
+def refuse_other_weights(model: str, request: ModelRequest) -> None:
     """A packed graph has its weights inside: raises UsageError where others are asked for."""
     if request.weights != "pretrained":
         raise UsageError(

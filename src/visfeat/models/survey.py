@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from visfeat.errors import ModelError
-from visfeat.models.card import LayerKind, LayerSpec
-from visfeat.models.taps import OUTPUT, Watched, first_tensor, freeze
-
-MOST_PREFIX_TOKENS = 8
+from visfeat.models.card import LayerSpec
+from visfeat.models.shapes import count_prefix, layer_spec
+from visfeat.models.taps import INPUT, OUTPUT, Watched, first_tensor, freeze
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,9 @@ class _Call:
     number: int
     module: nn.Module
     output: Tensor
-    given: Tensor | None
+    given: Tensor | None = None
+    windows: bool = False
+    """The output is that of the windows into which the image was cut."""
 
 
 def survey(
@@ -59,17 +59,14 @@ def survey(
         pair, _ = _record(module, pixels, 2)
         # The first image alone: a layer that mixes images, or has its batch elsewhere, gives something else.
         alone, output = _record(module, pixels[:1], 1)
-    calls = [call for call, both in zip(alone, pair, strict=True) if _same_item(call, both)]
-    named = dict(_named(calls))
-    if output is not None and not any(_equal(call.output, output) for call in named.values()):
-        named[OUTPUT] = _Call(OUTPUT, 0, module, output, None)
-    if not named:
-        raise ModelError(f"{type(module).__name__}: no layer gives one result for each image, nothing can be tapped")
-    assert output is not None
-    layers = tuple(_spec(name, call, prefix_tokens, channels_last) for name, call in named.items())
+    if output is None or output.numel() == 0 or len(alone) != len(pair):
+        raise ModelError(f"{type(module).__name__}: its output is not one tensor of floats for each image")
+    named = dict(_named([call for call, both in zip(alone, pair, strict=True) if _same_item(call, both)]))
+    if not any(_equal(call.output, output) for call in named.values()):
+        named[OUTPUT] = _Call(OUTPUT, 0, module, output)
     default, pool = _embedding(named, output, classifier)
-    logits = _shallowest(named, output) if classifier else None
-    return Survey(layers, default, pool, logits)
+    layers = tuple(_spec(name, call, prefix_tokens, channels_last) for name, call in named.items())
+    return Survey(layers, default, pool, _shallowest(named, output) if classifier else None)
 
 
 def _record(module: nn.Module, pixels: Tensor, batch: int) -> tuple[list[_Call], Tensor | None]:
@@ -78,22 +75,21 @@ def _record(module: nn.Module, pixels: Tensor, batch: int) -> tuple[list[_Call],
 
     def note(path: str, number: int, part: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         given = first_tensor(inputs) if isinstance(part, (nn.Linear, nn.Conv2d)) else None
-        calls.append(
-            _Call(path, number, part, _first_item(output, batch), None if given is None else _first_item(given, batch))
-        )
+        item, windows = _first_item(output, batch)
+        calls.append(_Call(path, number, part, item, None if given is None else _first_item(given, batch)[0], windows))
 
     with Watched(module, note):
         output = first_tensor(module(pixels))
-    return calls, None if output is None else _first_item(output, batch)
+    return calls, None if output is None else _first_item(output, batch)[0]
 
 
-def _first_item(values: Tensor, batch: int) -> Tensor:
-    """The part of the first image; windows ``(N * windows, ...)`` keep their axis: ``(windows, ...)``."""
+def _first_item(values: Tensor, batch: int) -> tuple[Tensor, bool]:
+    """The part of the first image, and whether it is several windows ``(N * windows, ...)``; those keep their axis."""
     if values.ndim == 0 or values.shape[0] % batch or not values.is_floating_point():
-        return values.new_empty(0)
+        return values.new_empty(0), False
     share = values.shape[0] // batch
     first = values[:share].clone()
-    return first[0] if share == 1 else first
+    return (first[0], False) if share == 1 else (first, True)
 
 
 def _same_item(alone: _Call, pair: _Call) -> bool:
@@ -115,80 +111,67 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 
 def _shallowest(named: dict[str, _Call], values: Tensor) -> str | None:
-    """The layer whose output has these values: of equal shape before reshaped ones, then the least nested, the first."""
+    """The layer whose output has these values; of several the least nested, no dropout, of that shape, the first."""
     found = [name for name, call in named.items() if _equal(call.output, values)]
     if not found:
         return None
-    return min(found, key=lambda name: (named[name].output.shape != values.shape, name.count(".")))
+
+    def rank(name: str) -> tuple[int, bool, bool]:
+        call = named[name]
+        return name.count("."), isinstance(call.module, nn.Dropout), call.output.shape != values.shape
+
+    return min(found, key=rank)
 
 
 def _embedding(named: dict[str, _Call], output: Tensor, classifier: bool) -> tuple[str, str | None]:
-    """Name and pooling of the layer that holds the pooled embedding."""
-    wanted = _classifier_input(named, output) if classifier else output
-    if wanted is None:
-        return _before_output(named, output), None
-    exact = _shallowest(named, wanted)
+    """Name and pooling of the layer that holds the pooled embedding; adds the layer where it has no name yet."""
+    linear = _last_linear(named, output) if classifier else None
+    wanted = output if linear is None else linear.given
+    assert wanted is not None
+    exact = None if classifier and linear is None else _shallowest(named, wanted)
     if exact is not None:
-        return exact, None
+        return exact, None if wanted.ndim != 2 else "cls" if count_prefix(len(wanted)) else "avg"
     for name, call in named.items():
         if call.output.ndim == 2 and _equal(call.output[0], wanted):
             return name, "cls"
-    return _before_output(named, output), None
+    if linear is None:
+        return _before_output(named, output), None
+    # Pooled by a function, not by a module: known only as what the classifier is given.
+    name = linear.path + INPUT
+    named[name] = _Call(name, 0, linear.module, wanted)
+    return name, None
 
 
-def _classifier_input(named: dict[str, _Call], output: Tensor) -> Tensor | None:
-    """What the last linear layer is given, or the last convolution that makes a map for each class."""
-    for call in named.values():
+def _last_linear(named: dict[str, _Call], output: Tensor) -> _Call | None:
+    """The linear layer, or convolution over a map of one class each, that makes the logits."""
+    calls = [call for call in named.values() if call.given is not None]
+    for call in calls:
         if isinstance(call.module, nn.Linear) and _equal(call.output, output):
-            return call.given
-    for call in reversed(list(named.values())):
-        if isinstance(call.module, nn.Conv2d) and call.module.out_channels == output.numel():
-            return call.given
-    return None
+            return call
+    # Two heads whose mean is the output (distilled networks): the first; class maps that are pooled: the last.
+    for call in calls:
+        if isinstance(call.module, nn.Linear) and call.module.out_features == output.numel():
+            return call
+    maps = [call for call in calls if isinstance(call.module, nn.Conv2d) and call.module.out_channels == output.numel()]
+    return maps[-1] if maps else None
 
 
 def _before_output(named: dict[str, _Call], output: Tensor) -> str:
-    """The last layer that does not give the output itself (two heads that are averaged, for example)."""
-    linear = [call.given for call in named.values() if isinstance(call.module, nn.Linear)]
-    for given in reversed(linear):
-        name = None if given is None else _shallowest(named, given)
-        if name is not None:
-            return name
+    """The last layer that does not give the output itself."""
     others = [name for name, call in named.items() if not _equal(call.output, output)]
     return others[-1] if others else next(iter(named))
 
 
 def _spec(name: str, call: _Call, prefix_tokens: int | None, channels_last: bool) -> LayerSpec:
-    shape = tuple(call.output.shape)
-    kind = _kind(call)
-    return LayerSpec(
-        name=name,
-        kind=kind,
-        shape=shape,
-        channels_last=kind == "map" and _is_channels_last(shape, call.module, channels_last),
-        prefix_tokens=_prefix(shape[0], prefix_tokens) if kind == "tokens" else 0,
+    of_last_axis = isinstance(call.module, (nn.Linear, nn.LayerNorm))
+    of_first_axis = isinstance(call.module, (nn.Conv2d, nn.BatchNorm2d))
+    spec = layer_spec(
+        name,
+        tuple(call.output.shape),
         module=type(call.module).__name__,
+        channels_last=of_last_axis or (channels_last and not of_first_axis),
+        prefix_tokens=prefix_tokens,
     )
-
-
-def _kind(call: _Call) -> LayerKind:
-    kinds: dict[int, LayerKind] = {1: "vector", 2: "tokens", 3: "map"}
-    return kinds.get(call.output.ndim, "other")
-
-
-def _is_channels_last(shape: tuple[int, ...], module: nn.Module, otherwise: bool) -> bool:
-    """Which of the three axes are height and width: the two that are equal, else what the module is known for."""
-    first, middle, last = shape
-    if (first == middle) != (middle == last):
-        return first == middle
-    if isinstance(module, (nn.Linear, nn.LayerNorm)):
-        return True
-    return otherwise and not isinstance(module, (nn.Conv2d, nn.BatchNorm2d))
-
-
-def _prefix(tokens: int, known: int | None) -> int:
-    """How many of the tokens stand before the square of patches; 0 where that leaves no square."""
-    for prefix in range(MOST_PREFIX_TOKENS + 1) if known is None else (0, known):
-        if tokens > prefix and math.isqrt(tokens - prefix) ** 2 == tokens - prefix:
-            return prefix
-    return 0
+    if call.windows:
+        return spec.model_copy(update={"kind": "other", "channels_last": False, "prefix_tokens": 0})
+    return spec

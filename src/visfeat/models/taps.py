@@ -2,7 +2,7 @@
 
 A layer's name is its path in ``named_modules``. A module that is called several times in one pass has the layers
 ``name#0``, ``name#1``, ...; one that is never called has none. Of a tuple or mapping the first tensor counts.
-``output`` is what the whole module returns.
+``output`` is what the whole module returns, ``name:input`` what a module is given.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from visfeat.models.card import LayerSpec
 
 OUTPUT = "output"
 """Name of the layer that stands for the whole module."""
+
+INPUT = ":input"
+"""End of the name of a layer that stands for what a module is given."""
 
 Observer = Callable[[str, int, nn.Module, tuple[Any, ...], Tensor], None]
 """Called with path, number of the call, module, its inputs and its first output tensor."""
@@ -103,12 +106,13 @@ class TappedModule(nn.Module):
         """One pass over a batch."""
         taken: dict[str, Tensor] = {}
 
-        def take(path: str, number: int, _part: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
-            spec = self._wanted.get((path, number))
-            if spec is not None:
-                taken[spec.name] = _per_item(output, spec).clone()
+        def take(path: str, number: int, _part: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+            for key, values in (((path, number), output), ((path + INPUT, number), first_tensor(inputs))):
+                spec = self._wanted.get(key)
+                if spec is not None and values is not None:
+                    taken[spec.name] = _per_item(values, spec).clone()
 
-        with Watched(self.module, take, {path for path, _ in self._wanted}):
+        with Watched(self.module, take, {path.removesuffix(INPUT) for path, _ in self._wanted}):
             result = first_tensor(self.module(pixels))
         if result is not None and (OUTPUT, 0) in self._wanted and OUTPUT not in taken:
             taken[OUTPUT] = _per_item(result, self._wanted[OUTPUT, 0]).clone()

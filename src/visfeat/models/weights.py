@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -96,7 +96,9 @@ def load_weights(module: nn.Module, state: StateDict, *, subject: str, file: str
     parts = [_keys("missing", missing), _keys("unexpected", unexpected)]
     if shaped:
         first = shaped[0]
-        parts.append(f"{len(shaped)} of another shape, {first}: {tuple(state[first].shape)}, not {tuple(own[first].shape)}")
+        parts.append(
+            f"{len(shaped)} of another shape, {first}: {tuple(state[first].shape)}, not {tuple(own[first].shape)}"
+        )
     differing = missing + unexpected + shaped
     only_head = bool(head) and all(key.startswith(f"{head}.") for key in differing)
     verdict = "only the classifier head differs" if only_head else "another architecture"
@@ -117,3 +119,29 @@ def weights_digest(module: nn.Module) -> str:
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
         digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes() if values.numel() else b"")
     return digest.hexdigest()
+
+
+def head_of(module: nn.Module) -> str | None:
+    """Path of the classifier: the last linear layer, else the last convolution; None where there is neither."""
+    for kind in (nn.Linear, nn.Conv2d):
+        paths = [path for path, part in module.named_modules() if isinstance(part, kind)]
+        if paths:
+            return paths[-1]
+    return None
+
+
+def fill_from_file(build: Callable[[int | None], nn.Module], path: str, *, subject: str) -> nn.Module:
+    """Build a network and give it a file's weights; ``build`` takes a number of classes, None for its own.
+
+    Where the file's classifier has another number of classes, the network is built with that many.
+    Raises ModelError and WeightsMismatch as ``read_weights`` and ``load_weights`` do.
+    """
+    state = read_weights(path)
+    module = build(None)
+    head = head_of(module)
+    if head is not None:
+        weight, own = state.get(f"{head}.weight"), module.get_parameter(f"{head}.weight")
+        if weight is not None and weight.shape[1:] == own.shape[1:] and len(weight) != len(own):
+            module = build(len(weight))
+    load_weights(module, state, subject=subject, file=path, head=head or "")
+    return module

@@ -1,0 +1,188 @@
+"""Reading a graph that others made (ONNX, OpenVINO): its input, its layers, its embedding, its card.
+
+Every operation that gives floats for each image is a layer, under the name that the file gives it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from visfeat.errors import ModelError, UsageError
+from visfeat.models.card import InputSpec, LayerSpec, ModelCard
+from visfeat.models.openvino_runtime import ov
+from visfeat.models.packed import PackedModel
+from visfeat.models.resize import item_shape, serialized
+from visfeat.models.shapes import layer_spec
+from visfeat.models.source import ModelRequest
+
+DEFAULT_SIZE_PX = 224
+DEFAULT_CROP_SHARE = 0.875
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Between the last linear layer and the output there may stand these.
+_AFTER_LINEAR = {"Add", "Softmax", "LogSoftmax", "Sigmoid", "Reshape", "Squeeze", "Convert", "Multiply", "Subtract"}
+_PROBABILITIES = {"Softmax", "LogSoftmax", "Sigmoid"}
+
+
+def read_graph(path: Path, request: ModelRequest) -> PackedModel:
+    """Read an .onnx or .xml file with the card ``STEM.toml`` beside it, whose every field has a default.
+
+    Defaults: the size that the graph wants or 224, the center 87.5% of the picture, ImageNet's mean and deviation.
+    Raises ModelError where it is no network over RGB pictures with a free batch axis; UsageError for a wrong size.
+    """
+    given = _read_card(path.with_suffix(".toml"))
+    try:
+        graph = ov.Core().read_model(path)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: OpenVINO cannot read it ({str(error).strip().splitlines()[-1][:200]})") from None
+    spec = _input_spec(path, graph, given, request.size_px)
+    graph = _normalized_input(path, graph, spec.size_px)
+    layers = _tap_all(path, graph)
+    default, logits = _embedding(graph, layers)
+    fields: dict[str, Any] = {
+        "name": request.name,
+        "source": path.name,
+        "weights_digest": _file_digest(path),
+        "layers": layers,
+        "default_layer": default,
+        "logits_layer": logits,
+    }
+    card = _card(path, fields | given | {"input": spec})
+    return PackedModel(card, *serialized(graph))
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelError(f"{path}: the card cannot be read ({error})") from None
+
+
+def _card(path: Path, fields: dict[str, Any]) -> ModelCard:
+    try:
+        card = ModelCard.model_validate(fields)
+    except ValidationError as error:
+        raise _bad_card(path, error) from None
+    for name in (card.default_layer, card.logits_layer):
+        if name is not None:
+            card.layer(name)
+    return card
+
+
+def _bad_card(path: Path, error: ValidationError) -> ModelError:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return ModelError(f"{path.with_suffix('.toml')}: the card's {field}: {first['msg']}")
+
+
+def _input_spec(path: Path, graph: Any, given: dict[str, Any], size_px: int | None) -> InputSpec:
+    """The card's input with the graph's own size where the card says none."""
+    if len(graph.inputs) != 1:
+        names = ", ".join(port.get_any_name() for port in graph.inputs)
+        raise ModelError(f"{path}: has {len(graph.inputs)} inputs ({names}); a network over pictures has one")
+    shape = graph.inputs[0].partial_shape
+    if shape.rank.is_dynamic or len(shape) != 4:
+        raise ModelError(f"{path}: its input is {shape}, not (N, 3, H, W)")
+    axes = (2, 3) if _channels_first(path, shape) else (1, 2)
+    fixed = [None if shape[axis].is_dynamic else shape[axis].get_length() for axis in axes]
+    wanted = dict(given.get("input", {}))
+    sides = [size_px, size_px] if size_px is not None else wanted.get("size_px", fixed)
+    size = tuple(side or DEFAULT_SIZE_PX for side in sides)
+    if any(own is not None and own != side for own, side in zip(fixed, size, strict=True)):
+        raise UsageError(f"{path}: takes pictures of {fixed[0]} x {fixed[1]} pixels, not {size[0]} x {size[1]}")
+    defaults: dict[str, Any] = {
+        "resize_px": int(min(size) / DEFAULT_CROP_SHARE),
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+    }
+    if size_px is not None:
+        wanted.pop("resize_px", None)
+    try:
+        return InputSpec.model_validate(defaults | wanted | {"size_px": size})
+    except ValidationError as error:
+        raise _bad_card(path, error) from None
+
+
+def _channels_first(path: Path, shape: Any) -> bool:
+    for axis, first in ((1, True), (3, False)):
+        if not shape[axis].is_dynamic and shape[axis].get_length() == 3:
+            return first
+    raise ModelError(f"{path}: its input is {shape}; none of its axes has the three color channels")
+
+
+def _normalized_input(path: Path, graph: Any, size_px: tuple[int, int]) -> Any:
+    """The graph with an input float32 ``(N, 3, H, W)`` called pixels, N free."""
+    first = _channels_first(path, graph.inputs[0].partial_shape)
+    builder = ov.preprocess.PrePostProcessor(graph)
+    builder.input().tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout("NCHW"))
+    builder.input().model().set_layout(ov.Layout("NCHW" if first else "NHWC"))
+    try:
+        graph = builder.build()
+        graph.reshape([-1, 3, *size_px])
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise ModelError(f"{path}: does not take batches of {size_px[0]} x {size_px[1]} pixels ({reason})") from None
+    for port in graph.outputs:
+        if not port.partial_shape[0].is_dynamic:
+            raise ModelError(f"{path}: its batch axis is fixed inside the graph; export it with a free batch axis")
+    graph.inputs[0].set_names({"pixels"})
+    return graph
+
+
+def _tap_all(path: Path, graph: Any) -> tuple[LayerSpec, ...]:
+    """Make every operation that gives floats for each image an output that bears its name."""
+    taken = {result.input(0).get_source_output().get_node().get_friendly_name() for result in graph.get_results()}
+    layers = []
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() in ("Parameter", "Result", "Constant") or len(node.outputs()) != 1:
+            continue
+        port, name = node.output(0), node.get_friendly_name()
+        if not _is_per_image(port):
+            continue
+        port.set_names({name})
+        layers.append(layer_spec(name, item_shape(port), module=node.get_type_name()))
+        if name not in taken:
+            graph.add_outputs([port])
+    if not layers:
+        raise ModelError(f"{path}: no operation gives one result for each image")
+    return tuple(layers)
+
+
+def _is_per_image(port: Any) -> bool:
+    shape = port.partial_shape
+    if not port.element_type.is_real() or shape.rank.is_dynamic or len(shape) < 2:
+        return False
+    return bool(shape[0].is_dynamic) and all(not axis.is_dynamic for axis in list(shape)[1:])
+
+
+def _embedding(graph: Any, layers: tuple[LayerSpec, ...]) -> tuple[str, str | None]:
+    """The layer that the last matrix product reads, and the one that gives the logits; else the output itself."""
+    names = {spec.name for spec in layers}
+    end = node = graph.get_results()[0].input(0).get_source_output().get_node()
+    while node.get_type_name() in _AFTER_LINEAR:
+        if node.get_type_name() in _PROBABILITIES:
+            end = node.input(0).get_source_output().get_node()
+        node = node.input(0).get_source_output().get_node()
+    output = end.get_friendly_name()
+    if node.get_type_name() == "MatMul":
+        before = node.input(0).get_source_output().get_node().get_friendly_name()
+        if before in names and output in names:
+            return before, output
+    return (output if output in names else layers[-1].name), None
+
+
+def _file_digest(path: Path) -> str:
+    """Hex SHA-256 of the file, and of the weights beside an .xml."""
+    digest = hashlib.sha256(path.read_bytes())
+    weights = path.with_suffix(".bin")
+    if path.suffix == ".xml" and weights.is_file():
+        digest.update(weights.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,49 @@
+"""Fetching pretrained weights: quiet, quick to give up without a network, and with an error that names the ways out."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from visfeat.errors import ModelError, VisfeatError
+from visfeat.models.quiet import quiet
+
+
+@contextmanager
+def fetching(model: str) -> Iterator[None]:
+    """Within: a zoo loads its own weights. Whatever it raises becomes a ModelError that says what to do instead.
+
+    Where the hub's name cannot be looked up, the hub's client is told that it is offline: it then reads what it has
+    on disk and otherwise fails at once, instead of trying for a minute.
+    """
+    from huggingface_hub import constants
+
+    offline = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = offline or not _is_known(constants.ENDPOINT)
+    try:
+        with quiet():
+            yield
+    except VisfeatError:
+        raise
+    except Exception as error:  # each zoo has its own errors, and those of the HTTP client that it uses
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelError(
+            f"{model}: its pretrained weights could not be had ({reason}); without a network say --weights FILE "
+            "(.safetensors, .pth) or --weights random:SEED, or use the default model, which needs none"
+        ) from error
+    finally:
+        constants.HF_HUB_OFFLINE = offline
+
+
+def _is_known(url: str) -> bool:
+    """Whether the host can be reached by name, directly or through a proxy."""
+    if getproxies():
+        return True
+    try:
+        socket.getaddrinfo(urlsplit(url).hostname, 443)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,86 @@
+"""From a model's string to the model: which source has it, and what names there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+
+from visfeat.errors import MissingExtra, UnknownModel, nearest_names
+from visfeat.models.packed import SUFFIX
+from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
+from visfeat.plugins import Plugin, plugin, plugins
+
+_BY_ENDING = {SUFFIX: "packed", ".onnx": "onnx", ".xml": "onnx"}
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def source_of(model: str) -> tuple[ModelSource, str]:
+    """The source of a model and the model's name there.
+
+    ``timm/resnet50`` names a source of the plugin table, a path that ends in .vfmodel, .onnx or .xml a file,
+    ``package.module:function`` your own network. Raises UnknownModel with the sources that there are.
+    """
+    entry, name = _entry_of(model)
+    return entry.load()(), name
+
+
+def load_model(model: str, *, weights: str = "pretrained", size_px: int | None = None) -> LoadedModel:
+    """Load a model, for another input size where ``size_px`` says so.
+
+    Raises UnknownModel, UsageError, ModelError, WeightsMismatch, or MissingExtra with the pip line.
+    """
+    entry, name = _entry_of(model)
+    with _extra_of(entry):
+        source: ModelSource = entry.load()()
+        return source.load(ModelRequest(name, weights, size_px))
+
+
+def model_names(pattern: str = "*") -> list[str]:
+    """All model names of the installed sources that match a shell pattern, as ``source/name``.
+
+    A pattern without a slash is matched with the part after the source: ``resnet*`` finds ``timm/resnet50``.
+    """
+    found: list[str] = []
+    for prefix, entry in plugins("visfeat.models").items():
+        try:
+            with _extra_of(entry):
+                names = entry.load()().names()
+        except MissingExtra:
+            continue
+        for name in names:
+            full = f"{prefix}/{name}"
+            if fnmatchcase(full if "/" in pattern else name, pattern):
+                found.append(full)
+    return found
+
+
+def _entry_of(model: str) -> tuple[Plugin, str]:
+    ending = _BY_ENDING.get(PurePath(model).suffix.lower())
+    if ending is not None:
+        return plugin("visfeat.models", ending), model
+    prefix, slash, name = model.partition("/")
+    table = plugins("visfeat.models")
+    if slash and prefix in table and name:
+        return table[prefix], name
+    if _FUNCTION.fullmatch(model):
+        return table["own"], model
+    hint = nearest_names(prefix, table) if slash else ""
+    raise UnknownModel(
+        f"no model {model!r}{hint} (a model is SOURCE/NAME with a source of {', '.join(table)}, a file .vfmodel, .onnx "
+        "or .xml, or package.module:function; visfeat models PATTERN lists names)"
+    )
+
+
+@contextmanager
+def _extra_of(entry: Plugin) -> Iterator[None]:
+    """Sources import their libraries only when they load a model, so the missing extra may show up only then."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if entry.extra is None or missing not in entry.needs:
+            raise
+        raise MissingExtra(f"{entry.name} ({missing})", extra=entry.extra) from None
