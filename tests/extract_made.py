@@ -22,9 +22,7 @@ from visfeat.store.records import LayerShape
 SPEC = InputSpec(size_px=(8, 8), resize_px=8, mean=(0, 0, 0), std=(1, 1, 1))
 LAYER = LayerSpec(name="mean", kind="vector", shape=(3,))
 CARD = ModelCard(name="fake/mean", weights_digest="0", input=SPEC, layers=(LAYER,), default_layer="mean")
-RECIPE = Recipe(
-    model="fake/mean", weights_digest="0", layers=("mean",), pool=("none",), normalize=False, engine="fake"
-)
+RECIPE = Recipe(model="fake/mean", weights_digest="0", layers=("mean",), pool=("none",), normalize=False, engine="fake")
 
 
 class MeanColor:

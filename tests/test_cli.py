@@ -160,7 +160,9 @@ def test_ctrl_c_commits_and_exits_130(tmp_path):
         write_numbered(folder / f"{n}.mp4", 500, keyframe_every=50)
     command = [sys.executable, "-m", "visfeat.cli.main", "extract", str(folder), "--store", str(path), "--every-frame"]
     command += ["--threads", "1", "--batch-size", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy())
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
     # The store's folder appears once the model is compiled: the extraction has begun.
     for _ in range(600):
         if path.exists():

@@ -104,6 +104,7 @@ def test_a_network_that_breaks_keeps_what_was_finished_and_resumes(tmp_path):
 
 def test_an_interrupt_commits_and_the_next_run_completes(tmp_path):
     write_grey(tmp_path / "media", list(range(120)))
+
     def press_ctrl_c(number: int) -> None:
         if number == 20:
             _thread.interrupt_main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from visfeat.errors import UsageError
 from visfeat.models.card import LayerSpec
 from visfeat.pool import check_pool, pool, pooled_shape, unit_length

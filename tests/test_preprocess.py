@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from visfeat.errors import BrokenMedia
 from visfeat.frames import FrameBatch
 from visfeat.models.card import InputSpec

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from visfeat.errors import UsageError
 from visfeat.recipe import Recipe, recipe_of
 

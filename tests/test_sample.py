@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from visfeat.frames import Frame
 from visfeat.recipe import Recipe
 from visfeat.sample import evenly_spaced, sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import prepare
-from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError
+from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
 from visfeat.extract.vectors import BatchVectors, vectors_of
 from visfeat.frames import Features, Frame, FrameBatch, Label
 from visfeat.media.item import Kind, MediaItem, uri_of
@@ -69,14 +69,15 @@ class Extractor:
         be decoded, or where the file holds no video.
         """
         recipe = recipe_of(self.recipe, sampling)
-        item, content = _identified(path)
         options = replace(self._options, stream=recipe.stream, animations="video")
-        with closing(open_decoder(item, content, options)) as decoder:
-            duration_s = decoder.measure_duration_s() if recipe.frames is not None else None
-            chosen = sample(decoder.frames(), recipe, duration_s=duration_s)
-            values, batches, labels = self._run(FrameBatch.of(frame) for _, frame in chosen)
-        if not batches:
-            raise BrokenMedia(f"{os.fspath(path)}: no frame to extract")
+        with _naming(path):
+            item, content = _identified(path)
+            with closing(open_decoder(item, content, options)) as decoder:
+                duration_s = decoder.measure_duration_s() if recipe.frames is not None else None
+                chosen = sample(decoder.frames(), recipe, duration_s=duration_s)
+                values, batches, labels = self._run(FrameBatch.of(frame) for _, frame in chosen)
+            if not batches:
+                raise BrokenMedia("no frame to extract")
         columns = {
             "start_s": np.array([batch.pts_s[0, 0] for batch in batches]),
             "end_s": np.array([batch.end_s[0, -1] for batch in batches]),
@@ -97,9 +98,10 @@ class Extractor:
     def _frame(self, picture: Picture, index: int) -> FrameBatch:
         """One picture of any kind as a batch of one."""
         if isinstance(picture, str | os.PathLike):
-            item, content = _identified(picture)
-            with closing(open_decoder(item, content, self._options)) as decoder:
-                return FrameBatch.of(next(decoder.frames()))
+            with _naming(picture):
+                item, content = _identified(picture)
+                with closing(open_decoder(item, content, self._options)) as decoder:
+                    return FrameBatch.of(next(decoder.frames()))
         rgb = _rgb_of(picture, index)
         return FrameBatch.of(Frame(index=-1, start_s=None, end_s=None, is_keyframe=True, rgb=lambda: rgb))
 
@@ -145,11 +147,20 @@ class Extractor:
 
 
 def _identified(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
-    """The item behind a path, with an image's content; raises MediaError that names it."""
+    """The item behind a path, with an image's content."""
     item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
     if item.kind is Kind.IGNORED:
-        raise UnsupportedMedia(f"{os.fspath(path)}: neither an image nor a video")
+        raise UnsupportedMedia("neither an image nor a video")
     return item, content
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path before a MediaError's reason: here no record stands beside it."""
+    try:
+        yield
+    except MediaError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def _rgb_of(picture: Picture, index: int) -> NDArray[np.uint8]:
