@@ -95,9 +95,12 @@ def write_video(
 ) -> Path:
     """Encode pictures as a video; ``stamps`` are times in ``time_base``, else one frame each ``1 / rate``."""
     height, width = pictures[0].shape[:2]
-    quiet = {"libx265": {"x265-params": f"log-level=none:bframes={b_frames}:keyint={keyframe_every}"}}
+    usual = {  # one thread: the same bytes on every machine
+        "libx264": {"threads": "1"},
+        "libx265": {"x265-params": f"log-level=none:pools=1:bframes={b_frames}:keyint={keyframe_every}"},
+    }
     with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=rate, options=quiet.get(codec, {}) | (options or {}))
+        stream = container.add_stream(codec, rate=rate, options=usual.get(codec, {}) | (options or {}))
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.gop_size = keyframe_every
         if codec in ("libx264", "mpeg4", "mpeg2video"):

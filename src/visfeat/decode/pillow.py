@@ -81,7 +81,7 @@ class PillowDecoder:
             yield still_frame(self._picture())
 
     def measure_duration_s(self) -> Fraction | None:
-        """The durations of an animation's frames, added up; None for a still image. Frames must not be read meanwhile."""
+        """The durations of an animation's frames, added up; None for a still image. Not while frames are being read."""
         if not self._is_video:
             return None
         end_s = Fraction(0)

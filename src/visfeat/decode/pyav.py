@@ -74,7 +74,7 @@ class PyavDecoder:
         decoded is told in ``problem`` afterwards, what had to be mended about the times in ``info.notes``.
         """
         current, index = self._first, 0
-        start_s = self._clock.start_of(current.pts)
+        start_s = self._clock.start_of(current.pts, self._lost_at_first)
         with _decoding():
             for following, lost in self._rest:
                 next_s = self._clock.start_of(following.pts, lost)
@@ -93,9 +93,9 @@ class PyavDecoder:
         with _decoding(), _open_container(self._item) as container:
             stream = choose_stream(container, self._options.stream)
             last = None if self._by_order or self._first.pts is None else last_packet(container, stream)
-        if last is not None and self._first.pts is not None:
+        if last is not None and self._origin is not None:
             stamp, ticks = last
-            return (stamp - self._first.pts) * self._time_base + self._clock.duration_of(ticks)
+            return (stamp - self._origin) * self._time_base + self._clock.duration_of(ticks)
         with closing(PyavDecoder(self._item, None, self._options)) as again:
             *_, end_s = (frame.end_s for frame in again.frames())
             return end_s or Fraction(0)
@@ -118,13 +118,17 @@ class PyavDecoder:
         first = next(self._rest, None)
         if first is None:
             raise BrokenMedia(describe_loss(self._decoded, self._time_base, None) or "it holds no frames")
-        self._first = first[0]
+        self._first, self._lost_at_first = first
         self._orientation = orientation_of(self._first)
         self._reformatter = VideoReformatter()
         rate = frame_rate(stream)
         self._by_order = self._first.pts is None or _stamps_in_decoding_order(self._container.format.name, stream)
-        self._clock = VideoClock(self._time_base, 1 / (rate or _DEFAULT_RATE), by_order=self._by_order)
-        self._start_s = None if self._first.pts is None else self._first.pts * self._time_base
+        # Time 0 is the first frame that should have come out.
+        self._origin = _earlier(self._first.pts, self._decoded.lost_from)
+        self._clock = VideoClock(
+            self._time_base, 1 / (rate or _DEFAULT_RATE), by_order=self._by_order, origin=self._origin
+        )
+        self._start_s = None if self._origin is None else self._origin * self._time_base
         self._promised_s = promised_duration_s(self._container, stream, self._start_s or Fraction(0))
         self.info = self._describe(stream, rate)
 
@@ -170,12 +174,16 @@ class PyavDecoder:
 
     def _problem(self, end_s: Fraction) -> str | None:
         """What is missing, after the last frame: lost packets, or an end well before the promised one."""
-        missing = describe_loss(self._decoded, self._time_base, self._first.pts)
+        missing = describe_loss(self._decoded, self._time_base, self._origin)
         promised_s = self._promised_s
         if promised_s is not None and promised_s - end_s > max(Fraction(1), promised_s / 20):
             early = f"it ends at {float(end_s):.1f} s where its header promises {float(promised_s):.1f} s"
             return f"{missing}; {early}" if missing else early
         return missing
+
+
+def _earlier(stamp: int | None, other: int | None) -> int | None:
+    return stamp if stamp is None or other is None else min(stamp, other)
 
 
 def _open_container(item: MediaItem) -> InputContainer:
