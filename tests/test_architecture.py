@@ -68,6 +68,17 @@ def test_the_import_rules_name_modules_that_are_there() -> None:
     assert torch_side() - MODULES.keys() == set()
 
 
+def test_public_names_stay_what_they_are_whatever_was_imported() -> None:
+    """A package of the same name as a function would take its place as soon as one of its modules is imported."""
+    everything = "; ".join(f"import {name}" for name in CORE)
+    code = (
+        f"import visfeat as vf, types; {everything}\n"
+        "print([name for name in vf.__all__ if isinstance(getattr(vf, name), types.ModuleType)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("code", ["import visfeat", "import visfeat.cli.main"])
 def test_starting_imports_nothing_heavy(code: str) -> None:
     assert modules_after(code) & set(HEAVY) == set()
