@@ -54,19 +54,18 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--started-at", type=float, default=time.time())
-    parser.add_argument("--passes", type=int, default=2)
+    parser.add_argument("--first", type=int, help="only so many pictures")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     model = lite0()
     model.reset_classifier(0)  # type: ignore[operator]
-    data = Pictures(sorted(options.folder.rglob("*.jp*g")), model)
+    data = Pictures(sorted(options.folder.rglob("*.jp*g"))[: options.first], model)
     loader = DataLoader(data, batch_size=options.batch_size, num_workers=options.workers)
     values = pooled_features(model, loader)
     seconds = {"images": len(values), "fresh_s": time.time() - options.started_at}
-    if options.passes > 1:
-        start = time.perf_counter()
-        pooled_features(model, loader)
-        seconds["warm_s"] = time.perf_counter() - start
+    start = time.perf_counter()
+    pooled_features(model, loader)
+    seconds["warm_s"] = time.perf_counter() - start
     if options.save:
         np.savez(options.save, names=[path.name for path in data.paths], values=values)
     print(json.dumps(seconds))

@@ -69,7 +69,7 @@ def install(wheel: Path, constraints: Path, environment: Path) -> None:
 def check_no_torch(installed: Installed) -> None:
     """The environment must be unable to import torch: the core runs without it."""
     for name in FORBIDDEN:
-        if installed.python("-c", f"import {name}").returncode == 0:
+        if "ModuleNotFoundError" not in installed.python("-c", f"import {name}").stderr:
             raise CheckFailed(f"{name} is installed beside the wheel; the core must not bring it")
 
 
@@ -106,6 +106,25 @@ def check_extract(installed: Installed) -> None:
     failures = json.loads(installed.visfeat("failures", "features.vf", "--json"))
     if [Path(row["uri"]).name for row in failures] != ["broken.jpg"]:
         raise CheckFailed(f"visfeat failures names other files: {failures}")
+
+
+def check_reading(installed: Installed) -> None:
+    """What was extracted can be looked at, exported, and read from Python."""
+    info = json.loads(installed.visfeat("info", "features.vf", "--json"))
+    if not info["recipes"]:
+        raise CheckFailed(f"the store has no recipe: {info}")
+    installed.visfeat("export", "features.vf", "--to", "parquet", "out")
+    if not list((installed.folder / "out").rglob("*.parquet")):
+        raise CheckFailed("visfeat export wrote no Parquet file")
+    script = (
+        "import visfeat as vf; x, meta = vf.open_store('features.vf').features();"
+        "assert len(x) == len(meta) > 0 and x.shape[1] == 1280, x.shape;"
+        "ex = vf.Extractor(); assert ex(['media/cat.png']).shape == (1, 1280);"
+        "assert vf.extract('media', store='again.vf').rows == len(x)"
+    )
+    done = installed.python("-c", script)
+    if done.returncode != 0:
+        raise CheckFailed(f"reading from Python failed:\n{done.stderr}")
 
 
 def check_usage(installed: Installed) -> None:
@@ -147,7 +166,7 @@ def main() -> int:
         start = time.perf_counter()
         install(options.wheel.resolve(), options.constraints.resolve(), installed.environment)
         print(f"installed in {time.perf_counter() - start:.1f} s")
-        for check in (check_no_torch, check_files, check_demo, check_extract, check_usage):
+        for check in (check_no_torch, check_files, check_demo, check_extract, check_reading, check_usage):
             start = time.perf_counter()
             try:
                 check(installed)
