@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.card import Fit, InputSpec, Interpolation
+from visfeat.models.card import InputSpec
 from visfeat.models.source import ModelRequest, ModuleModel
+from visfeat.recipe import Fit, Interpolation
 
 _PILLOW_FILTERS: dict[int, Interpolation] = {
     0: "nearest",

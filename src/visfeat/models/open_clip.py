@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from visfeat.errors import ModelError, UnknownModel, UsageError, nearest_names
-from visfeat.models.card import Fit, InputSpec
+from visfeat.models.card import InputSpec
 from visfeat.models.quiet import quiet
 from visfeat.models.source import ModelRequest, ModuleModel
+from visfeat.recipe import Fit
 
 _FITS: dict[str, Fit] = {"shortest": "crop", "squash": "squash", "longest": "pad"}
 _IMAGE_PART = "visual."

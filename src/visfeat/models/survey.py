@@ -13,6 +13,7 @@ from visfeat.errors import ModelError
 from visfeat.models.card import LayerSpec
 from visfeat.models.shapes import count_prefix, layer_spec
 from visfeat.models.taps import INPUT, OUTPUT, Watched, first_tensor, freeze
+from visfeat.recipe import Pool
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Survey:
 
     layers: tuple[LayerSpec, ...]
     default_layer: str
-    default_pool: str | None
+    default_pool: Pool | None
     logits_layer: str | None
 
 
@@ -123,7 +124,7 @@ def _shallowest(named: dict[str, _Call], values: Tensor) -> str | None:
     return min(found, key=rank)
 
 
-def _embedding(named: dict[str, _Call], output: Tensor, classifier: bool) -> tuple[str, str | None]:
+def _embedding(named: dict[str, _Call], output: Tensor, classifier: bool) -> tuple[str, Pool | None]:
     """Name and pooling of the layer that holds the pooled embedding; adds the layer where it has no name yet."""
     linear = _last_linear(named, output) if classifier else None
     wanted = output if linear is None else linear.given

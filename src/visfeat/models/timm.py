@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from visfeat.errors import UnknownModel, UsageError, nearest_names
-from visfeat.models.card import Fit, InputSpec
+from visfeat.models.card import InputSpec
 from visfeat.models.quiet import quiet
 from visfeat.models.source import ModelRequest, ModuleModel
-
-if TYPE_CHECKING:
-    from torch import nn
+from visfeat.recipe import Fit
 
 _FITS: dict[str, Fit] = {"center": "crop", "squash": "squash", "border": "pad"}
 
@@ -79,7 +77,7 @@ def _build(request: ModelRequest) -> Any:
         with fetching(model):
             return timm.create_model(request.name, pretrained=True)
 
-    def build(num_classes: int | None) -> nn.Module:
+    def build(num_classes: int | None) -> Any:
         changed = {} if num_classes is None else {"num_classes": num_classes}
         with seeded(request.weights):
             return timm.create_model(request.name, pretrained=False, **changed)
