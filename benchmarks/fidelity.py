@@ -68,9 +68,9 @@ def cosine(one: object, other: object) -> NDArray[np.float64]:
 
 def in_formats(photographs: list[Path], folder: Path) -> Iterator[tuple[str, list[Path]]]:
     """The photographs in each format."""
-    for title, ending, options in FORMATS:
-        options = dict(options)
-        mode = str(options.pop("mode", "RGB"))
+    for title, ending, settings in FORMATS:
+        options = {name: value for name, value in settings.items() if name != "mode"}
+        mode = str(settings.get("mode", "RGB"))
         paths = []
         for path in photographs:
             target = folder / f"{path.stem}.{ending}"

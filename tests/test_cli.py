@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from media_made import encoded, photo, write_numbered
 
+from media_made import encoded, photo, write_numbered
 from visfeat.cli.main import main
 from visfeat.cli.parsing import duration_s, numbers
 from visfeat.errors import UsageError

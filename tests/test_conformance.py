@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from media_made import encoded, photo, write_numbered
 
+from media_made import encoded, photo, write_numbered
 from visfeat.decode.jpeg import JpegDecoder
 from visfeat.decode.pillow import PillowDecoder
 from visfeat.decode.pyav import PyavDecoder

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_made import encoded, photo, write_numbered, write_sound
 from PIL import Image
 
 import visfeat as vf
+from media_made import encoded, photo, write_numbered, write_sound
 from visfeat.errors import UsageError
 
 PHOTOS = 6

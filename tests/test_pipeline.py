@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from extract_made import MeanColor, run_pipeline
-from media_made import write_numbered
 from PIL import Image
 
+from extract_made import MeanColor, run_pipeline
+from media_made import write_numbered
 from visfeat.errors import EngineError
 
 

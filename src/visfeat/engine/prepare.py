@@ -71,7 +71,8 @@ def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lamb
     )
     compiler: Engine = plugin("visfeat.engines", engine).load()()
     network = compiler.compile(model, options)
-    if engine == "torch":
+    if engine != "openvino":
+        # OpenVINO's numbers do not depend on the batch size; of other engines nobody knows.
         resolved = resolved.but(batch_size=network.batch_size)
     facts = dict(network.facts) | versions() | {f"packed_with_{k}": v for k, v in model.card.versions.items()}
     return Prepared(resolved, model.card, network, facts)

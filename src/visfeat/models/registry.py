@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,16 @@ def model_names(pattern: str = "*") -> list[str]:
             if fnmatchcase(full if "/" in pattern else name, pattern):
                 found.append(full)
     return found
+
+
+def missing_sources() -> list[str]:
+    """A line for each source whose extra is not installed, with its pip line."""
+    lines = []
+    for entry in plugins("visfeat.models").values():
+        missing = [module for module in entry.needs if importlib.util.find_spec(module) is None]
+        if missing:
+            lines.append(f"{entry.name}/... needs {missing[0]}: pip install 'visfeat[{entry.extra}]'")
+    return lines
 
 
 def _entry_of(model: str) -> tuple[Plugin, str]:

@@ -1,0 +1,54 @@
+"""An engine of another package whose memory is small: the run starts anew with half the batch, and says so."""
+
+from __future__ import annotations
+
+import json
+
+import visfeat as vf
+from media_made import encoded, photo
+from plugin_made import python, write_package
+
+ENGINE = '''
+from visfeat.engine.openvino import OpenvinoEngine
+from visfeat.errors import OutOfMemory
+
+
+class SmallMemory:
+    """OpenVINO that has room for two pictures."""
+
+    name = "small"
+
+    def compile(self, model, options):
+        network = OpenvinoEngine().compile(model, options)
+        if network.batch_size > 2:
+            network.stream = self.too_much(network.batch_size)
+        return network
+
+    @staticmethod
+    def too_much(batch_size):
+        def stream(batches):
+            next(iter(batches))
+            raise OutOfMemory(f"no room for {batch_size} pictures", batch_size=batch_size)
+            yield
+
+        return stream
+'''
+
+
+def test_out_of_memory_halves_the_batch(tmp_path):
+    package, media, store = tmp_path / "site", tmp_path / "media", tmp_path / "s.vf"
+    package.mkdir()
+    media.mkdir()
+    write_package(package, "small", ENGINE, {"visfeat.engines": {"small": "small:SmallMemory"}})
+    for n in range(3):
+        (media / f"{n}.jpg").write_bytes(encoded(photo(seed=n), "JPEG"))
+    command = ["-m", "visfeat.cli.main", "extract", str(media), "--store", str(store), "--json"]
+    result = python(package, *command, "--engine", "small", "--batch-size", "8")
+    assert result.returncode == 0, result.stderr
+    data = json.loads(result.stdout)
+    assert (data["items"]["done"], data["rows"]) == (3, 3)
+    assert "anew with 4 at a time" in result.stderr
+    assert "anew with 2 at a time" in result.stderr
+    stored = {each.digest: each.recipe for each in vf.open_store(store).recipes()}
+    recipe = stored[data["recipe"]["digest"]]
+    assert (recipe.engine, recipe.batch_size) == ("small", 2)
