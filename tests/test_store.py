@@ -347,6 +347,18 @@ def test_writer_commits_by_itself(tmp_path):
     assert store.features()[0].shape == (33, 2**20)
 
 
+def test_writer_commits_after_some_thousand_rows(tmp_path):
+    store = FeatureStore.create_or_open(tmp_path / "s")
+    item = item_of("/a.mp4", kind=Kind.VIDEO)
+    with writer_of(store) as writer:
+        writer.add(rows_for(item, range(3999)))
+        assert writer.committed_rows == 0
+        writer.add(rows_for(item, [3999]))
+        assert writer.committed_rows == 4000
+        writer.finish(done(item), 4000)
+    assert len(store.features()[0]) == 4000
+
+
 def test_folder_that_is_no_store(tmp_path):
     with pytest.raises(StoreError, match="no such store; visfeat extract"):
         open_store(tmp_path / "missing")

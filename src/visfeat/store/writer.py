@@ -24,12 +24,18 @@ COMMIT_ROWS = 4000
 COMMIT_BYTES = 128 * 2**20
 COMMIT_SECONDS = 30.0
 
+_REST_PER_WORK = 9
+"""Seconds between commits for each second that one takes: large tables take longer, and are committed less often."""
+
+_COMMITS_A_COMPACTION = 100
+
 
 class StoreWriter:
     """Takes rows and outcomes of one recipe from any thread and commits them now and then.
 
-    It commits when 4,000 rows or items, 128 MB or 30 seconds have come together, and when it is closed. After
-    an error of the store it refuses everything: what follows would count without what was lost.
+    It commits when 4,000 rows or items have come together and commits take no more than a tenth of the time, or when
+    128 MB or 30 seconds have, and when it is closed. After an error of the store it refuses everything: what follows
+    would count without what was lost.
     """
 
     def __init__(
@@ -50,6 +56,8 @@ class StoreWriter:
         self._extractions, self._media = extractions, media
         self._pending_bytes = 0
         self._last_commit_s = time.monotonic()
+        self._commit_took_s = 0.0
+        self._commits = 0
         self._lock = RLock()  # guards what is pending
         self._commit_lock = RLock()  # one commit at a time, in the order in which they were taken
         self._failure: BaseException | None = None
@@ -95,10 +103,12 @@ class StoreWriter:
     def _due(self) -> bool:
         with self._lock:
             rows = max((len(pending) for pending in self._rows.values()), default=0)
+            enough = max(rows, len(self._outcomes)) >= COMMIT_ROWS
+            waited_s = time.monotonic() - self._last_commit_s
             return (
-                max(rows, len(self._outcomes)) >= COMMIT_ROWS
+                (enough and waited_s >= _REST_PER_WORK * self._commit_took_s)
                 or self._pending_bytes >= COMMIT_BYTES
-                or time.monotonic() - self._last_commit_s >= COMMIT_SECONDS
+                or waited_s >= COMMIT_SECONDS
             )
 
     def commit(self) -> None:
@@ -109,12 +119,14 @@ class StoreWriter:
                 rows = {layer: pending.take() for layer, pending in self._rows.items()}
                 extractions, media = self._outcomes.take()
                 self._pending_bytes = 0
-                self._last_commit_s = time.monotonic()
+            started_s = time.monotonic()
             try:
                 self._write(rows, extractions, media)
             except BaseException as error:  # an interruption, too, loses what was pending
                 self._failure = error
                 raise
+            self._last_commit_s = time.monotonic()
+            self._commit_took_s = self._last_commit_s - started_s
 
     def _write(self, rows: Mapping[str, pa.Table], extractions: pa.Table, media: pa.Table) -> None:
         for layer, table in rows.items():
@@ -123,6 +135,13 @@ class StoreWriter:
         self._extractions.upsert(extractions)
         self._media.upsert(media)
         self.committed_items += media.num_rows
+        self._commits += 1
+        if self._commits % _COMMITS_A_COMPACTION == 0:
+            self._compact()
+
+    def _compact(self) -> None:
+        for table in (*self._tables.values(), self._extractions, self._media):
+            table.compact_if_scattered()
 
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:
@@ -132,8 +151,7 @@ class StoreWriter:
         """Commit what is pending; nothing is left to do after an error or a second time."""
         if self._failure is None:
             self.commit()
-            for table in (*self._tables.values(), self._extractions, self._media):
-                table.compact_if_scattered()
+            self._compact()
 
     def __enter__(self) -> Self:
         return self
