@@ -355,6 +355,23 @@ def test_a_broken_animation_keeps_the_frames_before(tmp_path):
 # Refusals
 
 
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.9])
+def test_one_wrong_bit_in_a_png_is_noticed(tmp_path, at):
+    content = bytearray(encoded(photo(), "PNG"))
+    content[int(len(content) * at)] ^= 8
+    with pytest.raises(BrokenMedia):
+        only_picture(opened_bytes(tmp_path / "a.png", bytes(content)))
+
+
+def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
+    content = encoded(upright(quadrants(), 8), "PNG")
+    exif = struct.pack("<4sIHHHIHHI", b"II*\0", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    end = content.index(b"IEND") - 4
+    decoder = opened_bytes(tmp_path / "a.png", content[:end] + chunk(b"eXIf", exif) + content[end:])
+    assert decoder.info.width == 60
+    assert corners(only_picture(decoder)) == UPRIGHT_CORNERS
+
+
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"])
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
 @pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF")

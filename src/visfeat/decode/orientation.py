@@ -57,8 +57,20 @@ def jpeg_orientation(jpeg: bytes) -> int:
     return UPRIGHT
 
 
+def png_orientation(png: bytes) -> int:
+    """The orientation in a PNG's eXIf chunk, before or behind the pixels; 1 where there is none."""
+    at = 8
+    while at + 12 <= len(png):
+        length, name = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
+        if name == b"eXIf":
+            return exif_orientation(png[at + 8 : at + 8 + length])
+        at += length + 12
+    return UPRIGHT
+
+
 def exif_orientation(exif: bytes) -> int:
     """The orientation in an EXIF block (a TIFF header and its first directory); 1 where there is none."""
+    exif = exif.removeprefix(_EXIF)
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return UPRIGHT

@@ -11,9 +11,17 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from visfeat.decode.decoder import DecodeOptions
-from visfeat.decode.orientation import UPRIGHT, clockwise_degrees, is_sideways, upright
+from visfeat.decode.orientation import (
+    UPRIGHT,
+    clockwise_degrees,
+    exif_orientation,
+    is_sideways,
+    png_orientation,
+    upright,
+)
 from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.decode.still import check_pixels, content_of, still_frame
 from visfeat.errors import BrokenMedia, MediaError, TooManyPixels
@@ -48,10 +56,11 @@ class PillowDecoder:
     def __init__(self, item: MediaItem, content: bytes | None, options: DecodeOptions) -> None:
         self.problem: str | None = None
         with _decoding():
-            self._image = _open(item.format, content_of(item, content))
+            content = content_of(item, content)
+            self._image = _open(item.format, content)
             width, height = self._image.size
             check_pixels(height, width, options.max_pixels)
-            self._orientation = _orientation(self._image)
+            self._orientation = _orientation(self._image, content)
             frames = getattr(self._image, "n_frames", 1) if item.format in _ANIMATED else 1
         self._is_video = options.animations == "video" and frames > 1
         # Pillow gives the size of a TIFF as it is once turned upright.
@@ -127,13 +136,17 @@ def _open(format_name: str, content: bytes) -> ImageFile.ImageFile:
     return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """The orientation that the image's metadata tell; 1 where they tell none or cannot be read."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    except Exception:  # noqa: BLE001 (damaged metadata raise anything; the pixels may be whole)
-        return UPRIGHT
-    return value if isinstance(value, int) and 1 <= value <= 8 else UPRIGHT
+def _orientation(image: Image.Image, content: bytes) -> int:
+    """The orientation that the metadata tell, without decoding a pixel (as Pillow's own ``getexif`` would for PNG).
+
+    HEIC comes upright from its library, which resets the tag.
+    """
+    if isinstance(image, TiffImageFile):
+        value = image.tag_v2.get(ExifTags.Base.Orientation, UPRIGHT)
+        return value if isinstance(value, int) and 1 <= value <= 8 else UPRIGHT
+    if image.format == "PNG":
+        return png_orientation(content)
+    return exif_orientation(image.info.get("exif") or b"")
 
 
 def _duration_s(image: Image.Image) -> Fraction:

@@ -61,12 +61,21 @@ def choose_stream(container: InputContainer, wanted: int | None) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise UnsupportedMedia("no video stream")
-    if wanted is None:
-        return max(streams, key=lambda stream: stream.width * stream.height)  # max keeps the first of equals
-    if wanted >= len(streams):
+    readable = [stream for stream in streams if _has_decoder(stream)]
+    if wanted is None and readable:
+        return max(readable, key=lambda stream: stream.width * stream.height)  # max keeps the first of equals
+    if wanted is not None and wanted >= len(streams):
         count = "1 video stream" if len(streams) == 1 else f"{len(streams)} video streams"
         raise MediaError(f"it has {count}, so there is no --stream {wanted} (they count from 0)")
-    return streams[wanted]
+    chosen = streams[wanted or 0]
+    if not _has_decoder(chosen):
+        raise UnsupportedMedia("its video codec is unknown, or damaged beyond recognition")
+    return chosen
+
+
+def _has_decoder(stream: VideoStream) -> bool:
+    context: object = stream.codec_context  # None where FFmpeg knows no decoder, whatever its declaration says
+    return context is not None
 
 
 def pixel_aspect(stream: VideoStream) -> Fraction:
