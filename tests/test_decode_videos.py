@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -384,6 +386,49 @@ def test_sound_alone_has_no_video_stream(tmp_path):
     path = write_sound(tmp_path / "a.mp4")
     with pytest.raises(UnsupportedMedia, match="no video stream"):
         opened(path)
+
+
+def test_an_unknown_codec_is_refused(tmp_path):
+    content = write_numbered(tmp_path / "a.mkv", 3).read_bytes()
+    with pytest.raises(UnsupportedMedia, match="codec is unknown"):
+        opened_bytes(tmp_path / "b.mkv", content.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XYZ"))
+
+
+@pytest.mark.parametrize("number", [16, 18])
+def test_hdr_is_noted(tmp_path, number):
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p10le"
+        stream.codec_context.color_trc = number
+        frame = av.VideoFrame.from_ndarray(numbered(3), "rgb24").reformat(format="yuv420p10le")
+        frame.pts, frame.color_trc = 0, number
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert any("HDR" in note for note in opened(tmp_path / "a.mp4").info.notes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_text_go_through(tmp_path):
+    plain = write_numbered(tmp_path / "a.mp4", 3)
+    raw = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    os.rename(plain, raw)
+    assert times(opened(Path(os.fsdecode(raw)))) == steady(3, Fraction(1, 25))
+
+
+def test_several_videos_at_once_in_threads(tmp_path):
+    paths = [write_numbered(tmp_path / f"{n}.mp4", 20 + n, b_frames=2) for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda path: times(opened(path, threads=1)), paths))
+    assert found == [steady(20 + n, Fraction(1, 25)) for n in range(4)]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi", "a.h264"])
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_the_measured_duration_is_where_the_last_frame_ends(tmp_path, name, b_frames):
+    write_numbered(tmp_path / name, 17, b_frames=b_frames)
+    decoder = opened(tmp_path / name)
+    assert decoder.measure_duration_s() == Fraction(17, 25)
+    assert times(decoder)[-1][3] == Fraction(17, 25)
 
 
 # Damage
