@@ -119,6 +119,7 @@ def test_pipes_and_sockets_are_ignored_and_never_opened(tmp_path):
         found = list(find_media([tmp_path]))
     assert [item.kind for item in found] == [Kind.IGNORED, Kind.IGNORED]
     assert [identify(item) for item in found] == [(item, None) for item in found]  # would hang if it opened the pipe
+    assert identify(MediaItem(found[0].uri, 0, 0))[0].kind is Kind.IGNORED
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
@@ -265,7 +266,8 @@ def test_what_claims_to_be_media_and_is_not_fails_with_a_reason(name, content, e
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.txt", b"words"), ("a.txt", b""), ("Makefile", b"all:\n"), ("a.zip", b"PK\x03\x04"), ("BMW.csv", b"BM,1,2,3"),
-     ("P5.txt", b"P5"), ("a.svg", b"<svg>"), ("GGG", b"G" * 9)],
+     ("P5.txt", b"P5"), ("P5.txt", b"P5 is a label"), ("a.ts", b"const x: number = 1;\n"), ("a.ts", b""),
+     ("diet.txt", b"fat-free milk"), ("a.svg", b"<svg>"), ("GGG", b"G" * 9)],
 )  # fmt: skip
 def test_what_is_no_media_is_ignored(name, content):
     assert sniff(content, name) == (Kind.IGNORED, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -34,6 +35,9 @@ def identify(item: MediaItem) -> tuple[MediaItem, bytes | None]:
     if item.kind is Kind.IGNORED:
         return item, None
     try:
+        mode = os.stat(item.path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a pipe would wait for a writer
+            return replace(item, kind=Kind.IGNORED), None
         with open(item.path, "rb") as file:
             return _read(item, file)
     except OSError as error:

@@ -7,6 +7,7 @@ A file that is neither image nor video is ignored. One whose name claims an imag
 from __future__ import annotations
 
 import os
+import re
 
 from visfeat.errors import BrokenMedia, UnsupportedMedia
 from visfeat.media.item import Kind
@@ -25,6 +26,8 @@ _IMAGE_ENDINGS = frozenset(_IMAGES_ARE_NAMED.split())
 _VIDEO_ENDINGS = frozenset((_VIDEOS_ARE_NAMED + " " + _STREAMS_ARE_NAMED).split())
 _AUDIO_ENDINGS = frozenset(_AUDIO_IS_NAMED.split())
 _RAW_ENDINGS = frozenset(_RAWS_ARE_NAMED.split())
+_OFTEN_TEXT = frozenset(("ts", "mts"))
+"""Endings of videos that are also those of TypeScript sources."""
 
 # Magic bytes at offset 0, most telling first.
 _IMAGES: tuple[tuple[bytes, str], ...] = (
@@ -81,6 +84,8 @@ def sniff(head: bytes, name: str) -> tuple[Kind, str]:
     """
     ending = os.path.splitext(name)[1].lower().lstrip(".")
     claims_media = ending in _IMAGE_ENDINGS or ending in _VIDEO_ENDINGS
+    if ending in _OFTEN_TEXT and _is_text(head):
+        return Kind.IGNORED, ""
     if not head:
         if claims_media or ending in _RAW_ENDINGS:
             raise BrokenMedia("empty file")
@@ -88,7 +93,7 @@ def sniff(head: bytes, name: str) -> tuple[Kind, str]:
     for magic, what in _UNREADABLE:
         if head.startswith(magic):
             raise UnsupportedMedia(f"{what} pictures are not read; convert it to TIFF, PNG or JPEG")
-    found = _image(head, ending) or _video(head, ending)
+    found = _image(head) or _video(head, ending)
     if found:
         if found[1] == "tiff" and (ending in _RAW_ENDINGS or head[8:10] == b"CR"):
             raise UnsupportedMedia("camera raw pictures are not read; develop it to TIFF or JPEG")
@@ -98,22 +103,23 @@ def sniff(head: bytes, name: str) -> tuple[Kind, str]:
     raise UnsupportedMedia(f"named .{ending} but holds {_describe(head)}")
 
 
-def _image(head: bytes, ending: str) -> tuple[Kind, str] | None:
+def _image(head: bytes) -> tuple[Kind, str] | None:
     for magic, format_name in _IMAGES:
         if head.startswith(magic):
             return Kind.IMAGE, format_name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Kind.IMAGE, "webp"
-    # Two letters are little to go by: a BMP also says its header's size, a PNM has white space next.
+    # Two letters are little to go by: a BMP also says its header's size, a PNM has a number or a comment next.
     if head[:2] == b"BM" and len(head) >= 18 and head[14:18] in _BMP_HEADERS:
         return Kind.IMAGE, "bmp"
-    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b"\n", b" ", b"\t", b"\r") and len(head) > 3:
-        return (Kind.IMAGE, "pnm") if ending in _IMAGE_ENDINGS or head[1:2] in b"456" else None
+    if _PNM_HEADER.match(head):
+        return Kind.IMAGE, "pnm"
     if head[4:8] == b"ftyp":
         return _still_brand(_brands(head))
     return None
 
 
+_PNM_HEADER = re.compile(rb"P[1-6]\s+(\d|#)")
 _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
 
 
@@ -143,7 +149,8 @@ def _video(head: bytes, ending: str) -> tuple[Kind, str] | None:
         return Kind.VIDEO, "avi"
     if head[:4] == b"OggS":
         return (Kind.VIDEO, "ogg") if _ogg_holds_video(head) else (Kind.IGNORED, "")
-    if head[4:8] in _MP4_BOXES:
+    # Of a box that begins a text ("fat-free milk"), the length would be four letters.
+    if head[4:8] in _MP4_BOXES and not _is_text(head[:4]):
         return _movie(head, ending)
     if _is_transport_stream(head):
         return Kind.VIDEO, "mpegts"
