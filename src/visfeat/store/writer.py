@@ -114,19 +114,22 @@ class StoreWriter:
     def commit(self) -> None:
         """Write what is pending; other threads may go on adding meanwhile. Raises StoreError."""
         with self._commit_lock:
-            with self._lock:
-                self._refuse_after_failure()
-                rows = {layer: pending.take() for layer, pending in self._rows.items()}
-                extractions, media = self._outcomes.take()
-                self._pending_bytes = 0
+            self._refuse_after_failure()
             started_s = time.monotonic()
             try:
-                self._write(rows, extractions, media)
+                self._write(*self._take_pending())
             except BaseException as error:  # an interruption, too, loses what was pending
                 self._failure = error
                 raise
             self._last_commit_s = time.monotonic()
             self._commit_took_s = self._last_commit_s - started_s
+
+    def _take_pending(self) -> tuple[dict[str, pa.Table], pa.Table, pa.Table]:
+        """Rows by layer, outcomes of contents, and items, as of one moment."""
+        with self._lock:
+            rows = {layer: pending.take() for layer, pending in self._rows.items()}
+            self._pending_bytes = 0
+            return rows, *self._outcomes.take()
 
     def _write(self, rows: Mapping[str, pa.Table], extractions: pa.Table, media: pa.Table) -> None:
         for layer, table in rows.items():
