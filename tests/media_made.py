@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -159,3 +161,24 @@ def only_picture(decoder: Decoder) -> NDArray[np.uint8]:
     assert picture.flags.c_contiguous
     assert picture.shape[2] == 3
     return picture
+
+
+def times(decoder: Decoder) -> list[tuple[int, int, Fraction | None, Fraction | None]]:
+    """Index, number in the pixels, start and end of every frame."""
+    return [(frame.index, number_in(frame.rgb()), frame.start_s, frame.end_s) for frame in decoder.frames()]
+
+
+def steady(count: int, period: Fraction) -> list[tuple[int, int, Fraction | None, Fraction | None]]:
+    """The ``times`` of a numbered video at a constant rate."""
+    return [(n, n, n * period, (n + 1) * period) for n in range(count)]
+
+
+def pillow_says(content: bytes) -> NDArray[np.uint8]:
+    """Pillow's own pixels."""
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG with its length and checksum."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
