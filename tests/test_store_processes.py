@@ -112,6 +112,7 @@ def test_many_small_commits_are_compacted(tmp_path):
     values, table = store.features()
     assert table["uri"].to_pylist() == uris[1:]
     np.testing.assert_array_equal(values[0], values_for(hash_of(uris[1]), [0], LAYER.shape)[0])
+    np.testing.assert_array_equal(next(store.batches())[0], values)  # taken by offsets, which skip what is deleted
 
 
 STEPS = st.lists(
@@ -147,6 +148,9 @@ def test_any_split_into_rows_commits_and_writers_gives_the_same(tmp_path_factory
     assert table["uri"].to_pylist() == ["/a"] * 2 + ["/b"] * 3 + ["/c"] * 5
     expected = [values_for(hash_of(f"/{name}"), range(length), LAYER.shape) for name, length in lengths.items()]
     np.testing.assert_array_equal(values, np.concatenate(expected))
+    batches = list(store.batches(batch_rows=3))
+    np.testing.assert_array_equal(np.concatenate([part for part, _ in batches]), values)
+    assert [uri for _, part in batches for uri in part["uri"].to_pylist()] == table["uri"].to_pylist()
 
 
 def write_in_parts(writer, name, length, sizes):
