@@ -43,8 +43,9 @@ def read_graph(path: Path, request: ModelRequest) -> PackedModel:
         raise ModelError(f"{path}: OpenVINO cannot read it ({str(error).strip().splitlines()[-1][:200]})") from None
     spec = _input_spec(path, graph, given, request.size_px)
     graph = _normalized_input(path, graph, spec.size_px)
-    layers = _tap_all(path, graph)
-    default, logits = _embedding(graph, layers)
+    end = graph.get_results()[0].input(0).get_source_output().get_node()
+    graph, layers = _tap_all(path, graph)
+    default, logits = _embedding(end, layers)
     fields: dict[str, Any] = {
         "name": request.name,
         "source": path.name,
@@ -130,30 +131,37 @@ def _normalized_input(path: Path, graph: Any, size_px: tuple[int, int]) -> Any:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:200]
         raise ModelError(f"{path}: does not take batches of {size_px[0]} x {size_px[1]} pixels ({reason})") from None
-    for port in graph.outputs:
-        if not port.partial_shape[0].is_dynamic:
-            raise ModelError(f"{path}: its batch axis is fixed inside the graph; export it with a free batch axis")
     graph.inputs[0].set_names({"pixels"})
     return graph
 
 
-def _tap_all(path: Path, graph: Any) -> tuple[LayerSpec, ...]:
-    """Make every operation that gives floats for each image an output that bears its name."""
-    taken = {result.input(0).get_source_output().get_node().get_friendly_name() for result in graph.get_results()}
-    layers = []
+def _tap_all(path: Path, graph: Any) -> tuple[Any, tuple[LayerSpec, ...]]:
+    """The graph with every operation that gives floats for each image as an output that bears its name."""
+    ends = [result.input(0).get_source_output() for result in graph.get_results()]
+    if not all(port.partial_shape[0].is_dynamic for port in ends):
+        raise ModelError(f"{path}: its batch axis is fixed inside the graph; export it with a free batch axis")
+    tapped: dict[str, Any] = {}
     for node in graph.get_ordered_ops():
         if node.get_type_name() in ("Parameter", "Result", "Constant") or len(node.outputs()) != 1:
             continue
-        port, name = node.output(0), node.get_friendly_name()
-        if not _is_per_image(port):
-            continue
-        port.set_names({name})
-        layers.append(layer_spec(name, item_shape(port), module=node.get_type_name()))
-        if name not in taken:
-            graph.add_outputs([port])
-    if not layers:
+        if _is_per_image(node.output(0)) and not _is_made_up(path, node):
+            tapped[node.get_friendly_name()] = node.output(0)
+    if not tapped:
         raise ModelError(f"{path}: no operation gives one result for each image")
-    return tuple(layers)
+    for name, port in tapped.items():
+        port.set_names({name})
+    layers = tuple(
+        layer_spec(name, item_shape(port), module=port.get_node().get_type_name()) for name, port in tapped.items()
+    )
+    # Built anew: the outputs that the file came with have names of their own.
+    return ov.Model(list(tapped.values()), graph.get_parameters(), graph.get_friendly_name()), layers
+
+
+def _is_made_up(path: Path, node: Any) -> bool:
+    """Whether the name is one that the reader of ONNX files counted up, another in every process."""
+    name: str = node.get_friendly_name()
+    head, _, number = name.rpartition("_")
+    return path.suffix == ".onnx" and head == node.get_type_name() and number.isdigit()
 
 
 def _is_per_image(port: Any) -> bool:
@@ -163,10 +171,10 @@ def _is_per_image(port: Any) -> bool:
     return bool(shape[0].is_dynamic) and all(not axis.is_dynamic for axis in list(shape)[1:])
 
 
-def _embedding(graph: Any, layers: tuple[LayerSpec, ...]) -> tuple[str, str | None]:
+def _embedding(end: Any, layers: tuple[LayerSpec, ...]) -> tuple[str, str | None]:
     """The layer that the last matrix product reads, and the one that gives the logits; else the output itself."""
     names = {spec.name for spec in layers}
-    end = node = graph.get_results()[0].input(0).get_source_output().get_node()
+    node = end
     while node.get_type_name() in _AFTER_LINEAR:
         if node.get_type_name() in _PROBABILITIES:
             end = node.input(0).get_source_output().get_node()

@@ -1,0 +1,44 @@
+"""From a model's string to its source."""
+
+from __future__ import annotations
+
+import pytest
+
+from visfeat.errors import UnknownModel
+from visfeat.models.bundled import BundledModels
+from visfeat.models.files import GraphFiles, PackedFiles
+from visfeat.models.registry import load_model, model_names, source_of
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "name"),
+    [
+        ("bundled/efficientnet_lite0", BundledModels, "efficientnet_lite0"),
+        ("resnet50.vfmodel", PackedFiles, "resnet50.vfmodel"),
+        ("timm/resnet50.vfmodel", PackedFiles, "timm/resnet50.vfmodel"),
+        ("packed/a/b.bin", PackedFiles, "a/b.bin"),
+        ("./nets/a.onnx", GraphFiles, "./nets/a.onnx"),
+        ("/nets/A.XML", GraphFiles, "/nets/A.XML"),
+    ],
+)
+def test_prefixes_and_endings(model, source, name):
+    found, inner = source_of(model)
+    assert isinstance(found, source)
+    assert inner == name
+
+
+@pytest.mark.parametrize("model", ["resnet50", "", "bundled/", "nobody/resnet50", "a:b:c"])
+def test_what_is_no_model_is_said_with_the_sources(model):
+    with pytest.raises(UnknownModel, match="sources? of bundled, packed, onnx, timm"):
+        load_model(model)
+
+
+def test_a_mistyped_source_gets_the_nearest():
+    with pytest.raises(UnknownModel, match="did you mean bundled"):
+        load_model("bundeld/efficientnet_lite0")
+
+
+def test_names_by_pattern():
+    assert model_names("bundled/*") == ["bundled/efficientnet_lite0"]
+    assert "bundled/efficientnet_lite0" in model_names("efficientnet_lite*")
+    assert model_names("bundled/resnet*") == []
