@@ -74,3 +74,12 @@ def test_jpeg_is_turned_after_reduction(tmp_path):
     picture = only_picture(opened_bytes(tmp_path / "a.jpg", content, reducible_to_px=100))
     assert picture.shape == (100, 150, 3)
     assert corners(picture) == UPRIGHT_CORNERS
+
+
+def test_a_cmyk_jpeg_is_turned_too(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.fromarray(upright(quadrants(), 8)).convert("CMYK"), "JPEG", quality=95, exif=exif)
+    decoder = opened_bytes(tmp_path / "a.jpg", content)
+    assert (decoder.info.height, decoder.info.width, decoder.info.rotation) == (40, 60, 90)
+    assert corners(only_picture(decoder)) == UPRIGHT_CORNERS

@@ -11,6 +11,7 @@ from media_made import (
     numbered,
     opened,
     opened_bytes,
+    quadrants,
     steady,
     times,
     write_numbered,
@@ -125,6 +126,14 @@ def test_too_many_pixels_are_refused_by_the_header(tmp_path):
     opened(path, max_pixels=64 * 128).close()
     with pytest.raises(TooManyPixels, match=r"128 x 64 = 8,192 pixels"):
         opened(path, max_pixels=64 * 128 - 1)
+
+
+def test_the_limit_counts_the_pixels_that_are_seen(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [quadrants(72, 120)] * 3)  # stored as 80 x 128
+    assert len(list(opened(path, max_pixels=72 * 120).frames())) == 3
+    wide = write_video(tmp_path / "b.mp4", [quadrants(72, 120)] * 3, pixel_aspect=Fraction(20))
+    with pytest.raises(TooManyPixels, match="2400 x 72"):
+        opened(wide, max_pixels=72 * 120)
 
 
 def test_a_missing_file_is_a_media_error(tmp_path):

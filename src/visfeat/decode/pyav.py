@@ -110,8 +110,8 @@ class PyavDecoder:
         check_pixels(*square_size(stream.height, stream.width, self._aspect), options.max_pixels)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = options.threads
-        # A stream may grow on the way.
-        stream.codec_context.options = {"max_pixels": str(options.max_pixels)}
+        # A stream may grow on the way; codecs count with a margin of up to a macroblock, so this limit is a wide one.
+        stream.codec_context.options = {"max_pixels": str(2 * options.max_pixels)}
         self._time_base = Fraction(stream.time_base or Fraction(1, 1_000_000))
         self._decoded = DecodedFrames(self._container, stream)
         self._rest = iter(self._decoded)
@@ -160,14 +160,15 @@ class PyavDecoder:
         def convert() -> NDArray[np.uint8]:
             height, width = square_size(decoded.height, decoded.width, self._aspect)
             is_square = (height, width) == (decoded.height, decoded.width)
-            rgb24 = self._reformatter.reformat(
-                decoded,
-                width=width,
-                height=height,
-                format="rgb24",
-                interpolation=Interpolation.BILINEAR if is_square else Interpolation.BICUBIC,
-                threads=1,
-            )
+            with _decoding():
+                rgb24 = self._reformatter.reformat(
+                    decoded,
+                    width=width,
+                    height=height,
+                    format="rgb24",
+                    interpolation=Interpolation.BILINEAR if is_square else Interpolation.BICUBIC,
+                    threads=1,
+                )
             return upright(np.asarray(rgb24.to_ndarray(), dtype=np.uint8), self._orientation)
 
         return convert
