@@ -288,14 +288,19 @@ def test_damaged_table_is_named(tmp_path):
         store.known_items()
 
 
-def test_writer_refuses_everything_after_an_error(tmp_path):
+@pytest.mark.parametrize("lost", ["features_*", "extractions", "media"])
+def test_commit_that_breaks_off_counts_nothing_that_is_not_there(tmp_path, lost):
     store = FeatureStore.create_or_open(tmp_path / "s")
     writer = writer_of(store)
     writer.add(rows_for(item_of("/a.png"), [0]))
-    shutil.rmtree(store.path / "extractions.lance")
     writer.finish(done(item_of("/a.png")), 1)
-    with pytest.raises(StoreError, match=r"extractions\.lance: cannot be written"):
+    (folder,) = store.path.glob(f"{lost}.lance")
+    shutil.rmtree(folder)
+    with pytest.raises(StoreError, match=r"\.lance: cannot be written"):
         writer.commit()
+    # Rows, then the content's outcome, then the item.
+    assert len(store.outcomes(RECIPE.digest)) == (1 if lost == "media" else 0)
+    assert store.known_items() == {}
     with pytest.raises(StoreError, match="after an error"):
         writer.finish(done(item_of("/b.png")), 1)
     writer.close()
