@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from visfeat.errors import ModelError, UsageError, WeightsMismatch
+from visfeat.models.quiet import quiet
 
 StateDict = dict[str, Tensor]
 
@@ -43,7 +44,8 @@ def read_weights(path: str) -> StateDict:
     if file.suffix == ".safetensors":
         return _unwrap(_read_safetensors(file), file)
     try:
-        data = torch.load(file, map_location="cpu", weights_only=True)
+        with quiet():
+            data = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(
             f"--weights {path}: holds more than tensors and could run code when read, so it is refused; "
