@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,9 @@ from visfeat.extract.vectors import BatchVectors, vectors_of
 from visfeat.extract.work import Sample, Worker
 from visfeat.media.item import MediaItem
 from visfeat.store.records import Rows, Status
-from visfeat.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from visfeat.store.writer import StoreWriter
 
 POLL_S = 0.1
 BATCHES_WAITING = 3

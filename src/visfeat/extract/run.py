@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from visfeat.decode.decoder import DEFAULT_MAX_PIXELS, DecodeOptions
 from visfeat.engine.cpu import cores
 from visfeat.engine.prepare import Prepared, prepare
-from visfeat.errors import OutOfMemory, UsageError
+from visfeat.errors import OutOfMemory
 from visfeat.extract.pipeline import Pipeline, Progress
 from visfeat.extract.plan import Plan, plan
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.recipe import Recipe, recipe_of
-from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import LayerShape, Status
+
+if TYPE_CHECKING:
+    from visfeat.store.feature_store import FeatureStore
 
 DEFAULT_STORE = "features.vf"
 
@@ -90,17 +94,21 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
         sources = [sources]
     wanted = recipe_of(recipe, options)
     started_at = time.monotonic()
-    items = list(find_media(sources, listed=listed))
-    if not items:
-        raise UsageError(f"there is no file in {', '.join(map(str, sources)) or 'the list'}")
     settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report, started_at)
+    with ThreadPoolExecutor(1, "visfeat-prepare") as background:
+        preparing = background.submit(prepare, wanted, threads=threads, report=report)
+        # A cold start imports Lance and looks for files while the model is loaded and compiled.
+        importlib.import_module("visfeat.store.feature_store")
+        items = list(find_media(sources, listed=listed))
+        prepared = preparing.result()
     while True:
         try:
-            return _extract_once(items, wanted, settings)
+            return _extract_once(items, prepared, settings)
         except OutOfMemory as error:
             wanted = wanted.but(batch_size=_halved(error))
             report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
             settings = replace(settings, redo=False)
+            prepared = prepare(wanted, threads=threads, report=report)
 
 
 @dataclass(frozen=True)
@@ -115,13 +123,13 @@ class _Settings:
     started_at: float
 
 
-def _extract_once(items: list[MediaItem], wanted: Recipe, settings: _Settings) -> Run:
-    prepared = prepare(wanted, threads=settings.threads, report=settings.report)
+def _extract_once(items: list[MediaItem], prepared: Prepared, settings: _Settings) -> Run:
+    from visfeat.store.feature_store import FeatureStore  # see extract: imported beside the compilation
+
     digest = prepared.recipe.digest
     if settings.dry_run and not settings.store.exists():
-        return _finish(
-            settings, prepared, plan(items, {}, {}), Progress(started_at=settings.started_at), completed=True
-        )
+        nothing_done = Progress(started_at=settings.started_at)
+        return _finish(settings, prepared, plan(items, {}, {}), nothing_done, completed=True)
     store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
     outcomes = store.outcomes(digest)
     planned = plan(items, store.known_items(), outcomes, redo=settings.redo)
