@@ -11,8 +11,8 @@ import numpy as np
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.engine.prepare import Prepared
 from visfeat.errors import EngineError
-from visfeat.extract.pipeline import Pipeline, Progress
-from visfeat.extract.plan import plan
+from visfeat.extraction.pipeline import Pipeline, Progress
+from visfeat.extraction.plan import plan
 from visfeat.media.find import find_media
 from visfeat.models.card import InputSpec, LayerSpec, ModelCard
 from visfeat.recipe import Recipe

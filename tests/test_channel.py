@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from visfeat.extract.channel import Aborted, Channel
+from visfeat.extraction.channel import Aborted, Channel
 
 
 def test_all_entries_arrive_once_with_several_threads():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visfeat.extract.ledger import Finished, Ledger
+from visfeat.extraction.ledger import Finished, Ledger
 from visfeat.media.item import Kind, MediaItem
 from visfeat.store.records import Status
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visfeat.extract.plan import plan
+from visfeat.extraction.plan import plan
 from visfeat.media.item import Kind, MediaItem
 from visfeat.store.records import KnownItem, Status
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from visfeat.errors import VisfeatError
-    from visfeat.extract.extractor import Extractor
-    from visfeat.extract.run import Run, extract
+    from visfeat.extraction.extractor import Extractor
+    from visfeat.extraction.run import Run, extract
     from visfeat.frames import Features
     from visfeat.recipe import Recipe
     from visfeat.store import FeatureStore, open_store
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["Extractor", "FeatureStore", "Features", "Recipe", "Run", "VisfeatError", "extract", "open_store"]
 
 _WHERE = {
-    "Extractor": "visfeat.extract.extractor",
+    "Extractor": "visfeat.extraction.extractor",
     "FeatureStore": "visfeat.store",
     "Features": "visfeat.frames",
     "Recipe": "visfeat.recipe",
-    "Run": "visfeat.extract.run",
+    "Run": "visfeat.extraction.run",
     "VisfeatError": "visfeat.errors",
-    "extract": "visfeat.extract.run",
+    "extract": "visfeat.extraction.run",
     "open_store": "visfeat.store",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visfeat.extract.run import Run, extract
+from visfeat.extraction.run import Run, extract
 from visfeat.media.item import uri_of
 from visfeat.samples import write_samples
 from visfeat.search import Neighbor, neighbors

@@ -16,7 +16,7 @@ from visfeat.cli.parsing import duration_s, numbers, words
 from visfeat.errors import UsageError
 
 if TYPE_CHECKING:
-    from visfeat.extract.run import Run
+    from visfeat.extraction.run import Run
 
 MODEL, FRAMES, PICTURE, VECTOR, COMPUTE = "Model", "Which frames of a video", "Picture", "Vector", "Computing"
 
@@ -111,7 +111,7 @@ def _pools(text: str | None) -> str | tuple[str, ...] | None:
 
 
 def _run(media: list[str], list_: str | None, options: dict[str, Any], *, quiet: bool) -> Run:
-    from visfeat.extract.run import extract as extract_media
+    from visfeat.extraction.run import extract as extract_media
     from visfeat.media.find import read_list
 
     listed = [] if list_ is None else list(read_list(list_))

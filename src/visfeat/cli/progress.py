@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from visfeat.extract.pipeline import Progress
+    from visfeat.extraction.pipeline import Progress
 
 Callbacks = tuple[Callable[["Progress"], None], Callable[[str], None]]
 

@@ -19,7 +19,7 @@ from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import prepare
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
-from visfeat.extract.vectors import BatchVectors, vectors_of
+from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.frames import Features, Frame, FrameBatch, Label
 from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify

@@ -15,8 +15,8 @@ from visfeat.decode import open_decoder
 from visfeat.decode.decoder import DecodeOptions, Decoder
 from visfeat.engine.prepare import Prepared
 from visfeat.errors import MediaError
-from visfeat.extract.channel import Aborted
-from visfeat.extract.ledger import Finished, Job, Ledger
+from visfeat.extraction.channel import Aborted
+from visfeat.extraction.ledger import Finished, Job, Ledger
 from visfeat.frames import Frame, FrameBatch, StreamInfo
 from visfeat.media.item import Kind, MediaItem
 from visfeat.media.read import identify

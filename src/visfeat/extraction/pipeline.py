@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.engine.prepare import Prepared
-from visfeat.extract.channel import Aborted, Channel
-from visfeat.extract.ledger import Finished, Ledger
-from visfeat.extract.plan import Plan
-from visfeat.extract.vectors import BatchVectors, vectors_of
-from visfeat.extract.work import Sample, Worker
+from visfeat.extraction.channel import Aborted, Channel
+from visfeat.extraction.ledger import Finished, Ledger
+from visfeat.extraction.plan import Plan
+from visfeat.extraction.vectors import BatchVectors, vectors_of
+from visfeat.extraction.work import Sample, Worker
 from visfeat.media.item import MediaItem
 from visfeat.store.records import Rows, Status
 

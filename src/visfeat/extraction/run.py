@@ -15,8 +15,8 @@ from visfeat.decode.decoder import DEFAULT_MAX_PIXELS, DecodeOptions
 from visfeat.engine.cpu import cores
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import OutOfMemory
-from visfeat.extract.pipeline import Pipeline, Progress
-from visfeat.extract.plan import Plan, plan
+from visfeat.extraction.pipeline import Pipeline, Progress
+from visfeat.extraction.plan import Plan, plan
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.recipe import Recipe, recipe_of
