@@ -44,9 +44,7 @@ class Network(Protocol):
     facts: Mapping[str, str]
     """What a reader must know to trust the numbers: engine, version, device, precision, CPU features."""
 
-    def stream(
-        self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]
-    ) -> Iterator[tuple[Tag, Outputs]]:
+    def stream(self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]) -> Iterator[tuple[Tag, Outputs]]:
         """Run batches uint8 ``(B, T, H, W, 3)`` of exactly ``batch_size``; results come as they are ready.
 
         Several batches are in flight at once; the outputs of one are the caller's own arrays. Pixels are

@@ -147,9 +147,7 @@ def _device(core: ov.Core, wanted: str) -> str:
     return name
 
 
-def _compile(
-    core: ov.Core, graph: ov.Model, device: str, name: str, options: NetworkOptions
-) -> ov.CompiledModel:
+def _compile(core: ov.Core, graph: ov.Model, device: str, name: str, options: NetworkOptions) -> ov.CompiledModel:
     if options.precision != "f32" and device == "CPU" and options.precision not in cpu_precisions():
         raise UsageError(
             f"--precision {options.precision}: this CPU has no instructions for it (it has: f32"

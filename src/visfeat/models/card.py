@@ -102,8 +102,7 @@ class ModelCard(BaseModel):
         version = data.get("card_version", CARD_VERSION)
         if not isinstance(version, int) or version > CARD_VERSION:
             raise ModelError(
-                f"{subject}: card_version {version!r} is newer than this visfeat reads ({CARD_VERSION}); "
-                "update visfeat"
+                f"{subject}: card_version {version!r} is newer than this visfeat reads ({CARD_VERSION}); update visfeat"
             )
         try:
             return cls.model_validate(data)
