@@ -41,6 +41,7 @@ class OpenClipModels:
             hint = nearest_names(architecture, names)
             raise UnknownModel(f"no model open_clip/{architecture}{hint} (visfeat models 'open_clip/*' lists them)")
         model = _build(architecture, tag, request)
+        _check_size(model.visual, request)
         known = Description(
             name=f"open_clip/{request.name}",
             source=f"open_clip, {architecture} {tag}".rstrip(),
@@ -75,6 +76,13 @@ def _build(architecture: str, tag: str, request: ModelRequest) -> Any:
     if random_seed(request.weights) is None:
         _fill(model, request, subject)
     return model
+
+
+def _check_size(tower: Any, request: ModelRequest) -> None:
+    """Raise UsageError where the patches of a vision transformer would not cover the picture."""
+    patch = int(getattr(tower, "patch_size", (1, 1))[0])
+    if request.size_px is not None and request.size_px % patch:
+        raise UsageError(f"--size {request.size_px}: open_clip/{request.name} takes multiples of {patch} pixels")
 
 
 def _first_tag(architecture: str) -> str:

@@ -60,8 +60,7 @@ def _check_name(name: str) -> None:
         raise UnknownModel(f"no model timm/{name}{hint} (visfeat models 'timm/*' lists them)")
     tagged = timm.list_pretrained(f"{architecture}.*")
     if tag and name not in tagged:
-        known = f" (there are {', '.join(tagged)})" if tagged else ""
-        raise UnknownModel(f"no weights timm/{name}{nearest_names(name, tagged)}{known}")
+        raise UnknownModel(f"no weights timm/{name} (there are {', '.join(tagged) or 'none'})")
 
 
 def _build(request: ModelRequest) -> Any:
