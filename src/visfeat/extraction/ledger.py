@@ -18,12 +18,14 @@ from visfeat.store.records import ItemRecord, Status
 class Finished:
     """An item whose outcome is known; all its rows were handed over before.
 
-    ``is_new``: this run extracted it or tried to; False where its content was in the store already.
+    ``num_rows``: its positions. ``is_new``: this run extracted it or tried to; False where its content was in the
+    store already. ``is_copy``: its rows are another item's, whose content is the same.
     """
 
     record: ItemRecord
     num_rows: int
     is_new: bool = True
+    is_copy: bool = False
 
 
 @dataclass(slots=True)
@@ -118,4 +120,5 @@ class Ledger:
         # An animation that was read as a video is one, whatever its format.
         item = replace(item, kind=job.item.kind or Kind.IMAGE)
         rows = 0 if status is Status.FAILED else job.emitted
-        self._finish(Finished(ItemRecord(item, job.info, status, reason), rows))
+        is_copy = item.uri != job.item.uri
+        self._finish(Finished(ItemRecord(item, job.info, status, reason), rows, is_copy=is_copy))

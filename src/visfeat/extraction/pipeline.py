@@ -37,7 +37,10 @@ WRITER = "visfeat-store"
 
 @dataclass
 class Progress:
-    """What a run has done so far; ``partial`` and ``failed`` include what earlier runs found."""
+    """What a run has done so far; ``partial`` and ``failed`` include what earlier runs found.
+
+    ``frames`` counts what went through the network, ``rows`` the vectors of finished items, copies counted once.
+    """
 
     total: int = 0
     done: int = 0
@@ -218,14 +221,16 @@ class Pipeline:
     def _take(self, result: Rows | Finished) -> None:
         if isinstance(result, Rows):
             self._writer.add(result)
-            self._progress.rows += len(result)
+            if result.layer == self._prepared.layers[0].name:
+                self._progress.frames += len(result)
         else:
             if result.is_new:
                 self._writer.finish(result.record, result.num_rows)
             else:
                 self._writer.note(result.record)
             self._progress.count(result.record.status, is_new=result.is_new)
-            self._progress.frames += result.num_rows
+            if result.is_new and not result.is_copy:
+                self._progress.rows += result.num_rows * len(self._prepared.layers)
 
 
 def stacked(samples: Sequence[Sample], batch_size: int) -> NDArray[np.uint8]:
