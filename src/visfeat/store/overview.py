@@ -61,7 +61,7 @@ def _recipe_info(stored: StoredRecipe, extractions: Sequence[dict[str, Any]], co
         "name": stored.recipe.name,
         "model": stored.recipe.model,
         "created_at": stored.created_at,
-        "dtype": stored.recipe.dtype,
+        "options": stored.recipe.model_dump(mode="json", exclude_none=True, exclude={"name", "model"}),
         "contents": dict(sorted(Counter(one["status"] for one in extractions).items())),
         "layers": [{"layer": one.layer, "shape": list(one.shape), "rows": rows} for one in stored.layers],
         "facts": dict(stored.facts),
