@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.child import ROOT, measure
 from benchmarks.corpus import corpus_digest, default_corpus
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, warn_if_busy
 
 OWN, PEER, LIMIT = "benchmarks.own_images", "benchmarks.peer_timm", "benchmarks.limit"
 WORKERS = (0, 1, 2)
@@ -80,6 +80,7 @@ def run(folder: Path, repetitions: int) -> Report:
     """Choose the peer's best setup, then measure both sides in turn."""
     paths = sorted(folder.rglob("*.jp*g"))
     machine = describe_machine()
+    warn_if_busy()
     workers, batch_size = choose_peer(folder)
     own, peer = [], []
     with tempfile.TemporaryDirectory() as scratch:

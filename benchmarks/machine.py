@@ -24,6 +24,12 @@ def describe_machine() -> dict[str, str]:
     return facts | {name: _version(name) for name in PACKAGES}
 
 
+def warn_if_busy() -> None:
+    """Say so where other work is running: eager torch suffers from it most, so the ratios would flatter visfeat."""
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5 * cores():
+        print(f"warning: the machine is busy (load {_load()} on {cores()} cores); these figures will be doubtful")
+
+
 def _memory() -> str:
     if not hasattr(os, "sysconf"):
         return "unknown"

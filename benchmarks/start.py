@@ -21,6 +21,7 @@ from statistics import median
 
 from benchmarks.child import ROOT
 from benchmarks.corpus import default_corpus
+from benchmarks.machine import warn_if_busy
 
 IMAGES = 10
 WANTED_RATIO = 2.0
@@ -56,6 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=9)
     options = parser.parse_args()
+    warn_if_busy()
     with tempfile.TemporaryDirectory(prefix="visfeat-ten-") as name:
         ten, cache = Path(name) / "ten", Path(name) / "cache"
         ten.mkdir()
