@@ -106,6 +106,14 @@ def test_every_built_in_plugin_is_there() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_the_pages_name_files_that_are_there(page: str) -> None:
+    named = set(re.findall(r"`((?:\w+/)*(?:\w+\.py|\w+/))`", (ROOT / page).read_text("utf-8")))
+    places = (ROOT, SOURCE / "visfeat")
+    assert named
+    assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
+
+
 def canonical(requirement: str) -> str:
     name = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert name, requirement
