@@ -1,7 +1,7 @@
 """Clips: windows of consecutive sampled frames, for networks that see T frames at once.
 
-Frames are sampled first, by time or all of them; clip k then holds the sampled frames ``[k stride, k stride + length)``.
-Each frame is handed on once, however many clips overlap on it.
+Frames are sampled first, by time or all of them; clip k then holds the sampled frames
+``[k stride, k stride + length)``. Each frame is handed on once, however many clips overlap on it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def filled(frames: list[Item], length: int, tail: Tail) -> list[Item]:
 
 
 def number_of_clips(frames: int, length: int, *, stride: int, tail: Tail = "overlap") -> int:
-    """How many clips a video of so many sampled frames gives: ``(N - length) // stride + 1``, and what the tail adds."""
+    """How many clips N sampled frames give: ``(N - length) // stride + 1``, and what the tail adds."""
     if frames < length:
         return min(frames, 1)
     full = (frames - length) // stride + 1
