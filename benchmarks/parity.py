@@ -3,7 +3,9 @@
     python benchmarks/parity.py [MODEL ...] [--batch-size N]
 
 The reference is a loop of a few lines over the module with hooks, one layer at a time, float32 on the CPU, on the same
-random pixels. Weights are random, seed 0 (their values do not matter to the arithmetic), unless --weights says else.
+random pixels. The packed graph is cut down to the listed layers first, as the engine does: norms are then fused into
+convolutions, which a graph with every layer tapped prevents. Random weights are stirred (norms with statistics of
+their own, no branch or head of zeros), since fresh ones make whole blocks trivial and the numbers too good.
 Prints a Markdown table: model, layer, shape, largest difference relative to the layer's largest value, least cosine
 over the batch.
 """
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from visfeat.engine.cpu import cpu_name
 from visfeat.engine.pack import pack, relative_error, run
@@ -45,7 +48,7 @@ def main() -> None:
     parser.add_argument("--weights", default="random:0")
     options = parser.parse_args()
     print(f"{cpu_name()}, {platform.system()}, torch {torch.__version__}, openvino {ov.get_version()}")
-    print(f"\nbatch of {options.batch_size}, weights {options.weights}\n")
+    print(f"\nbatch of {options.batch_size}, weights {options.weights}; each graph cut down to the listed layers\n")
     print("| model | layer | shape | relative error | least cosine |\n|---|---|---|---|---|")
     notes = []
     for model in options.models:
@@ -58,18 +61,38 @@ def main() -> None:
 def compare(model: str, weights: str, batch_size: int) -> tuple[list[str], str]:
     """Table rows of one model, and a line that says how long packing took."""
     loaded = load_model(model, weights=weights)
+    if weights.startswith("random"):
+        stir(loaded.module)
     layers = MODELS.get(model, (loaded.card.default_layer,))
     start = time.perf_counter()
     packed = pack(loaded)
     seconds = time.perf_counter() - start
     pixels = torch.randn(batch_size, 3, *loaded.card.input.size_px, generator=torch.Generator().manual_seed(0))
-    found = run(packed, pixels.numpy())
+    found = run(packed, pixels.numpy(), layers)
     rows = []
     for layer in layers:
         expected = one_layer(loaded.module, layer, pixels)
         error, cosine = relative_error(found[layer], expected), least_cosine(found[layer], expected)
         rows.append(f"| {model} | {layer} | {list(expected.shape[1:])} | {error:.1e} | {cosine:.8f} |")
     return rows, f"{model}: {len(packed.card.layers)} layers packed and checked in {seconds:.1f} s"
+
+
+def stir(module: nn.Module, seed: int = 0) -> None:
+    """Give every constant parameter and every running statistic values as training would leave them.
+
+    Fresh networks hide errors: norms that change nothing, residual branches and heads multiplied by zero.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, values in (*module.named_parameters(), *module.named_buffers()):
+            if not values.is_floating_point() or values.numel() < 2 or not bool((values == values.flatten()[0]).all()):
+                continue
+            if values.ndim > 1:
+                values.normal_(0, 0.02, generator=generator)
+            elif name.endswith(("bias", "running_mean")):
+                values.normal_(0, 0.1, generator=generator)
+            else:
+                values.uniform_(0.5, 1.5, generator=generator)
 
 
 def one_layer(module: Any, path: str, pixels: torch.Tensor) -> np.ndarray[Any, Any]:
