@@ -18,8 +18,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from visfeat.card import InputSpec, ModelCard
 from visfeat.engine.pack import pack
-from visfeat.models.card import InputSpec, ModelCard
 from visfeat.models.labels import imagenet_names
 from visfeat.models.packed import PackedModel
 from visfeat.models.source import ModuleModel

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.engine.prepare import Prepared
 from visfeat.errors import EngineError
 from visfeat.extraction.pipeline import Pipeline, Progress
 from visfeat.extraction.plan import plan
 from visfeat.media.find import find_media
-from visfeat.models.card import InputSpec, LayerSpec, ModelCard
 from visfeat.recipe import Recipe
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import LayerShape

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.errors import ModelError, UnknownLayer
-from visfeat.models.card import InputSpec, LayerSpec, ModelCard
 
 
 def a_card(**changed) -> ModelCard:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visfeat.card import LayerSpec
 from visfeat.errors import UsageError
-from visfeat.models.card import LayerSpec
 from visfeat.pool import check_pool, pool, pooled_shape, unit_length
 
 RNG = np.random.default_rng(0)

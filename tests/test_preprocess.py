@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from visfeat.card import InputSpec
 from visfeat.errors import BrokenMedia
 from visfeat.frames import FrameBatch
-from visfeat.models.card import InputSpec
 from visfeat.preprocess import Geometry, Preprocessor, cut
 
 

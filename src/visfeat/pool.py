@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.card import LayerSpec, ModelCard
 from visfeat.errors import UsageError
-from visfeat.models.card import LayerSpec, ModelCard
 from visfeat.recipe import Pool
 
 Activations = NDArray[np.floating[Any]]

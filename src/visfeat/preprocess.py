@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visfeat.card import InputSpec
 from visfeat.errors import BrokenMedia
 from visfeat.frames import FrameBatch
-from visfeat.models.card import InputSpec
 
 Picture = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``."""

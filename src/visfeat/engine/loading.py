@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from visfeat.card import ModelCard
 from visfeat.errors import CannotPack, UsageError
 from visfeat.models.cache import cache_key, cached
 from visfeat.models.cache import store as keep
-from visfeat.models.card import ModelCard
 from visfeat.models.packed import SUFFIX, PackedModel
 from visfeat.models.registry import load_model, source_of
 from visfeat.models.source import LoadedModel

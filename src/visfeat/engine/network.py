@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.models.card import InputSpec, LayerSpec
+from visfeat.card import InputSpec, LayerSpec
 from visfeat.models.source import LoadedModel
 
 Outputs = Mapping[str, NDArray[np.floating[Any]]]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.card import LayerSpec
 from visfeat.engine.cpu import cpu_features
 from visfeat.engine.network import NetworkOptions, Outputs, Tag
 from visfeat.errors import EngineError, UsageError
-from visfeat.models.card import LayerSpec
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.source import LoadedModel

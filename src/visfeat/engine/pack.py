@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visfeat.card import LayerSpec, ModelCard
 from visfeat.errors import CannotPack
-from visfeat.models.card import LayerSpec, ModelCard
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.quiet import quiet

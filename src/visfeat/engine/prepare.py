@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.engine.loading import Report, choose_device, load_for_engine
 from visfeat.engine.network import Engine, Network, NetworkOptions
 from visfeat.errors import UsageError
-from visfeat.models.card import InputSpec, LayerSpec, ModelCard
 from visfeat.plugins import plugin
 from visfeat.pool import check_pool, default_pool, pooled_shape
 from visfeat.preprocess import HAS_FAST_RESIZER, Preprocessor

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visfeat.card import LayerSpec
 from visfeat.engine.cpu import cpu_features, cpu_name
 from visfeat.engine.network import NetworkOptions, Outputs, Tag
 from visfeat.errors import EngineError, OutOfMemory, UsageError
-from visfeat.models.card import LayerSpec
 from visfeat.models.source import LoadedModel, ModuleModel
 from visfeat.models.taps import TappedModule
 

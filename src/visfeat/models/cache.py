@@ -13,8 +13,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from visfeat.card import CARD_VERSION
 from visfeat.errors import ModelError
-from visfeat.models.card import CARD_VERSION
 from visfeat.models.packed import SUFFIX, PackedModel
 
 _LIBRARIES = ("torch", "torchvision", "timm", "transformers", "open_clip_torch", "openvino")

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import nn
 
+from visfeat.card import InputSpec, ModelCard
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.card import InputSpec, ModelCard
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.models.survey import Survey, survey
 from visfeat.models.taps import freeze

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.card import InputSpec, LayerSpec, ModelCard
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.resize import item_shape, serialized

@@ -12,8 +12,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.card import InputSpec
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.recipe import Fit, Interpolation
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UnknownModel, UsageError, nearest_names
-from visfeat.models.card import InputSpec
 from visfeat.models.quiet import quiet
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.recipe import Fit

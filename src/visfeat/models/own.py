@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UnknownModel
-from visfeat.models.card import InputSpec
 from visfeat.models.source import ModelRequest, ModuleModel
 
 _KNOWN = ("input", "default_layer", "class_names", "license", "classifier")

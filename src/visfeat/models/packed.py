@@ -14,8 +14,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from visfeat.card import ModelCard
 from visfeat.errors import ModelError
-from visfeat.models.card import ModelCard
 
 SUFFIX = ".vfmodel"
 _CARD, _GRAPH, _WEIGHTS = "card.toml", "graph.xml", "weights.bin"

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from visfeat.card import InputSpec
 from visfeat.errors import UsageError
-from visfeat.models.card import InputSpec
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.shapes import layer_spec

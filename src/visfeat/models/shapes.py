@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from visfeat.models.card import LayerKind, LayerSpec
+from visfeat.card import LayerKind, LayerSpec
 
 MOST_PREFIX_TOKENS = 8
 """DINOv2 with registers has 5, DINOv3 has 5; more class and register tokens are not looked for."""

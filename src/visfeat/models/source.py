@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from visfeat.models.card import ModelCard
+from visfeat.card import ModelCard
 from visfeat.models.packed import PackedModel
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from visfeat.card import LayerSpec
 from visfeat.errors import ModelError
-from visfeat.models.card import LayerSpec
 from visfeat.models.shapes import count_prefix, layer_spec
 from visfeat.models.taps import INPUT, OUTPUT, Watched, first_tensor, freeze
 from visfeat.recipe import Pool

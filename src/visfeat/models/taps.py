@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from visfeat.models.card import LayerSpec
+from visfeat.card import LayerSpec
 
 OUTPUT = "output"
 """Name of the layer that stands for the whole module."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from visfeat.card import InputSpec
 from visfeat.errors import UnknownModel, UsageError, nearest_names
-from visfeat.models.card import InputSpec
 from visfeat.models.quiet import quiet
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.recipe import Fit

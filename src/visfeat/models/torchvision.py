@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from visfeat.card import InputSpec
 from visfeat.errors import UnknownModel, UsageError, nearest_names
-from visfeat.models.card import InputSpec
 from visfeat.models.source import ModelRequest, ModuleModel
 
 # Their own initialization takes many seconds; the plain one of each layer will do.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from visfeat.card import ModelCard
 from visfeat.engine.network import NetworkOptions
 from visfeat.engine.openvino import OpenvinoEngine
 from visfeat.errors import UnknownModel
-from visfeat.models.card import ModelCard
 from visfeat.models.packed import PackedModel
 from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
 from visfeat.pool import default_pool, pooled_shape
