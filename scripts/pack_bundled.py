@@ -9,8 +9,8 @@ Needs ``visfeat[torch]`` and that package. Running it again gives the same bytes
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from importlib.metadata import files, version
 from pathlib import Path
 
@@ -103,4 +103,6 @@ def build() -> PackedModel:
 
 
 if __name__ == "__main__":
-    build().save(sys.argv[1] if len(sys.argv) > 1 else TARGET)
+    parser = argparse.ArgumentParser(description="Pack the bundled network.")
+    parser.add_argument("out", nargs="?", default=TARGET, help="the file to write")
+    build().save(parser.parse_args().out)

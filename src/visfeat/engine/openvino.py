@@ -21,7 +21,8 @@ from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.source import LoadedModel
 
-DEFAULT_BATCH_SIZE = 16
+DEFAULT_BATCH_SIZES = {"cpu": 2, "intel-gpu": 16}
+"""On a CPU each core runs a batch of its own: small ones stay in its cache (EfficientNet-Lite0: 1.27x of 16)."""
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
 _PRECISIONS = {"f32": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -44,7 +45,7 @@ class OpenvinoNetwork:
     def __init__(self, model: PackedModel, options: NetworkOptions) -> None:
         """Compile; the graph is cut down to what the wanted layers need."""
         self.layers: tuple[LayerSpec, ...] = tuple(model.card.layer(name) for name in options.layers)
-        self.batch_size = options.batch_size or DEFAULT_BATCH_SIZE
+        self.batch_size = options.batch_size or DEFAULT_BATCH_SIZES.get(options.device, 1)
         core = ov.Core()
         device = _device(core, options.device)
         graph = build_graph(core, model, options, self.batch_size)

@@ -95,11 +95,12 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
     wanted = recipe_of(recipe, options)
     started_at = time.monotonic()
     settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report, started_at)
+    found = find_media(sources, listed=listed)
     with ThreadPoolExecutor(1, "visfeat-prepare") as background:
         preparing = background.submit(prepare, wanted, threads=threads, report=report)
         # A cold start imports Lance and looks for files while the model is loaded and compiled.
         importlib.import_module("visfeat.store.feature_store")
-        items = list(find_media(sources, listed=listed))
+        items = list(found)
         prepared = preparing.result()
     while True:
         try:
