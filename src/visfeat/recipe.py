@@ -140,7 +140,8 @@ class Recipe(BaseModel):
     @property
     def digest(self) -> str:
         """16 hex digits that name everything that changes a number; equal recipes have equal digests."""
-        data = self.model_dump(mode="json", exclude={"name", *SAMPLING_FIELDS})
+        # An open field says nothing: an option that a later version adds leaves the digests of today as they are.
+        data = self.model_dump(mode="json", exclude_none=True, exclude={"name", *SAMPLING_FIELDS})
         if self.weights_digest is not None:
             data.pop("weights")
         data["sampling"] = self.sampling
