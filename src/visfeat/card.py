@@ -34,8 +34,16 @@ class InputSpec(BaseModel):
     interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    resize_to_px: tuple[int, int] | None = None
+    """Height and width before the center crop, whatever the aspect ratio; None where ``resize_px`` says it."""
+    antialias: bool = True
+    """False where the model was trained on pictures that were made smaller without a wider kernel (bilinear only)."""
     clip_frames: int = 1
+    """How many frames the network sees at once; 1 for a network of pictures."""
     clip_fps: float | None = None
+    """Frames a second of the clips that it was trained on."""
+    clip_lengths: tuple[int, ...] = ()
+    """The numbers of frames that it can take; empty where it takes any."""
 
 
 class LayerSpec(BaseModel):
@@ -46,7 +54,8 @@ class LayerSpec(BaseModel):
     name: str
     kind: LayerKind
     shape: tuple[int, ...]
-    """``(D,)`` of a vector, ``(C, H, W)`` or ``(H, W, C)`` of a map, ``(T, C)`` of tokens."""
+    """``(D,)`` of a vector, ``(C, H, W)`` or ``(H, W, C)`` of a map, ``(T, C)`` of tokens; a map of a clip has the axis
+    of time before height: ``(C, T, H, W)`` or ``(T, H, W, C)``."""
     channels_last: bool = False
     """True for a map ``(H, W, C)``; it is delivered as ``(C, H, W)`` all the same."""
     prefix_tokens: int = 0

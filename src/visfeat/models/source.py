@@ -31,12 +31,14 @@ class ModelRequest:
     """Which model, with which weights, for which input.
 
     ``name`` is without the source's prefix (``resnet50``); ``weights`` is ``pretrained``,
-    ``random:SEED`` or a file; ``size_px`` is a side in pixels where the model's own is not wanted.
+    ``random:SEED`` or a file; ``size_px`` is a side in pixels, ``clip_frames`` a number of frames, where the model's
+    own is not wanted.
     """
 
     name: str
     weights: str = "pretrained"
     size_px: int | None = None
+    clip_frames: int | None = None
 
 
 @runtime_checkable
