@@ -76,7 +76,7 @@ class FeatureStore:
         self._register(recipe, layers=layers, facts=facts, card_toml=card_toml)
         tables = {}
         for layer in layers:
-            schema = features_schema(layer.shape, dtype=recipe.dtype, labels=recipe.top > 0)
+            schema = features_schema(layer.shape, dtype=recipe.dtype, labels=recipe.top > 0, clip=recipe.clip)
             tables[layer] = Table.create_or_open(self.path, features_table_name(recipe.digest, layer.layer), schema)
         return StoreWriter(recipe.digest, tables, extractions=self._create(EXTRACTIONS), media=self._create(MEDIA))
 
@@ -99,7 +99,7 @@ class FeatureStore:
                 {"layer": one.layer, "table": features_table_name(recipe.digest, one.layer), "shape": list(one.shape)}
                 for one in layers
             ],
-            "created_at": known.created_at if known is not None else datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": known.created_at if known is not None else datetime.now(UTC).isoformat(timespec="microseconds"),
         }
         self._create(RECIPES).upsert(pa.Table.from_pylist([row], schema=RECIPES_SCHEMA))
 
