@@ -11,7 +11,8 @@ from PIL import Image
 from visfeat.card import InputSpec
 from visfeat.errors import BrokenMedia
 from visfeat.frames import FrameBatch
-from visfeat.preprocess import Geometry, Preprocessor, cut
+from visfeat.preprocess import Preprocessor, cut
+from visfeat.resize import Geometry
 
 
 def spec(size=(224, 224), resize=256, fit="crop", interpolation="bicubic") -> InputSpec:
@@ -115,3 +116,42 @@ def test_jpegs_may_be_reduced_only_where_pixels_remain():
     assert Preprocessor(spec()).reducible_to_px == 4 * 256
     assert Preprocessor(spec(), method="reference").reducible_to_px is None
     assert Preprocessor(spec(), crop=(0, 0, 1, 1)).reducible_to_px is None
+
+
+def test_resize_to_a_height_and_width_then_the_center():
+    plain = InputSpec(
+        size_px=(112, 112),
+        resize_px=112,
+        resize_to_px=(128, 171),
+        interpolation="bilinear",
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
+    picture = photograph(240, 320)
+    resized = np.asarray(Image.fromarray(picture).resize((171, 128), Image.Resampling.BILINEAR))
+    assert np.array_equal(Preprocessor(plain, method="reference").picture(picture), resized[8:120, 30:142])
+
+
+def test_plain_resizing_is_written_out():
+    wanted = InputSpec(
+        size_px=(7, 5),
+        resize_px=5,
+        fit="squash",
+        interpolation="bilinear",
+        antialias=False,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
+    picture = photograph(30, 23)
+    expected = np.zeros((7, 5, 3))
+    for i in range(7):
+        for j in range(5):
+            y = np.clip((i + 0.5) * 30 / 7 - 0.5, 0, 29)
+            x = np.clip((j + 0.5) * 23 / 5 - 0.5, 0, 22)
+            y0, x0 = int(y), int(x)
+            y1, x1 = min(y0 + 1, 29), min(x0 + 1, 22)
+            above = picture[y0, x0] * (1 - (x - x0)) + picture[y0, x1] * (x - x0)
+            below = picture[y1, x0] * (1 - (x - x0)) + picture[y1, x1] * (x - x0)
+            expected[i, j] = above * (1 - (y - y0)) + below * (y - y0)
+    found = Preprocessor(wanted).picture(picture)
+    assert np.abs(found - expected).max() <= 0.51

@@ -28,8 +28,8 @@ def video(durations: list[Fraction], keyframes: tuple[int, ...] = (0,)) -> Itera
 
 def chosen(recipe: Recipe, durations: list[Fraction], **kwargs) -> list[int]:
     samples = list(sample(video(durations, **kwargs), recipe, duration_s=sum(durations, Fraction(0))))
-    assert [position for position, _ in samples] == list(range(len(samples)))
-    return [frame.index for _, frame in samples]
+    assert [each.position for each in samples] == list(range(len(samples)))
+    return [each.frame.index for each in samples]
 
 
 def test_every_second_of_25_fps():
@@ -65,7 +65,7 @@ def test_n_frames_are_the_middles_of_equal_parts():
 def test_a_still_image_is_its_own_sample():
     still = Frame(-1, None, None, True, never)
     for recipe in (Recipe(), Recipe(frames=3), Recipe(keyframes=True), Recipe(every_frame=True)):
-        assert list(sample(iter([still]), recipe)) == [(0, still)]
+        assert list(sample(iter([still]), recipe)) == [(0, None, still)]
 
 
 def test_nothing_is_read_after_the_last_sample():
@@ -82,7 +82,7 @@ def test_no_frame_stands_in_for_what_was_lost():
         yield Frame(0, Fraction(0), Fraction(3, 2), True, never)
         yield Frame(1, Fraction(9, 2), Fraction(6), True, never)
 
-    found = [(position, frame.index) for position, frame in sample(damaged(), Recipe())]
+    found = [(each.position, each.frame.index) for each in sample(damaged(), Recipe())]
     assert found == [(0, 0), (1, 0), (2, 1)]
 
 

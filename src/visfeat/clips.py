@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeVar
+from typing import TypeVar
+
+from visfeat.recipe import Tail
 
 Item = TypeVar("Item")
-Tail = Literal["overlap", "pad", "loop", "drop"]
 
 
 def clips(frames: Iterable[Item], length: int, *, stride: int, tail: Tail = "overlap") -> Iterator[list[Item]]:

@@ -13,7 +13,7 @@ from visfeat.engine.cpu import cores, cpu_features, cpu_name
 from visfeat.engine.openvino import cpu_precisions
 from visfeat.models.cache import cache_folder, cache_size_bytes
 from visfeat.models.openvino_runtime import ov
-from visfeat.preprocess import HAS_FAST_RESIZER
+from visfeat.resize import HAS_FAST_RESIZER
 
 EXTRAS = {
     "torch": ("torch", "torchvision", "timm", "safetensors"),

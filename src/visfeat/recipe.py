@@ -26,6 +26,7 @@ REVISION = 1
 Pool = Literal["avg", "max", "gem", "cls", "tokens", "flatten", "none"]
 Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+Tail = Literal["overlap", "pad", "loop", "drop"]
 SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes")
 
 
@@ -52,6 +53,18 @@ class Recipe(BaseModel):
     keyframes: bool = False
     stream: int | None = None
     animations: Literal["first", "video"] = "first"
+
+    # Clips, for networks that see several frames at once; None is the model's own.
+    clip: int | None = None
+    """Frames in a clip."""
+    stride: int | None = None
+    """Frames from the beginning of a clip to that of the next; a whole clip unless said otherwise."""
+    clip_fps: Fraction | None = None
+    """Frames a second of presentation time that a clip is made of."""
+    consecutive: bool | None = None
+    """True: a clip is made of consecutive decoded frames, whatever their times."""
+    tail: Tail | None = None
+    """What becomes of the frames after the last full clip."""
 
     # Preprocessing.
     preprocess: Literal["fast", "reference"] = "fast"
@@ -84,7 +97,7 @@ class Recipe(BaseModel):
     """Part of the digest only where the engine's numbers depend on it."""
     revision: int = REVISION
 
-    @field_validator("every_s", "fps", mode="before")
+    @field_validator("every_s", "fps", "clip_fps", mode="before")
     @classmethod
     def _exact(cls, value: Any) -> Any:
         """Take 0.5 as one half and 29.97 as 2997/100, not as the nearest binary fraction."""
@@ -109,7 +122,9 @@ class Recipe(BaseModel):
             raise ValueError("layers must name at least one layer, and each once")
         if isinstance(self.pool, tuple) and len(self.pool) != len(self.layers or ()):
             raise ValueError("pool must be one for all layers, or as many as there are layers")
-        for field in ("frames", "size", "batch_size"):
+        if self.consecutive and self.clip_fps is not None:
+            raise ValueError("clip_fps and consecutive exclude each other: clips by time or by decoded frames")
+        for field in ("frames", "size", "batch_size", "clip", "stride"):
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise ValueError(f"{field} must be at least 1, not {value}")

@@ -6,14 +6,20 @@ Samples are numbered from 0 in order of time; the number is the row's position.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 from visfeat.frames import Frame
 from visfeat.recipe import Recipe
 
-Sample = tuple[int, Frame]
-"""Position and frame."""
+
+class Sample(NamedTuple):
+    """A chosen frame: its number among the chosen ones, and the time it was chosen for (None for a still image)."""
+
+    position: int
+    time_s: Fraction | None
+    frame: Frame
 
 
 def sample(frames: Iterator[Frame], recipe: Recipe, *, duration_s: Fraction | None = None) -> Iterator[Sample]:
@@ -23,12 +29,17 @@ def sample(frames: Iterator[Frame], recipe: Recipe, *, duration_s: Fraction | No
     (a frame without times) is its own single sample.
     """
     if recipe.every_frame:
-        return enumerate(frames)
+        return numbered(frames)
     if recipe.keyframes:
-        return enumerate(frame for frame in frames if frame.is_keyframe)
+        return numbered(frame for frame in frames if frame.is_keyframe)
     if recipe.frames is not None:
         return on_display(frames, evenly_spaced(recipe.frames, duration_s))
     return on_display(frames, grid(recipe.interval_s))
+
+
+def numbered(frames: Iterable[Frame]) -> Iterator[Sample]:
+    """Each frame, at the time when it goes on display."""
+    return (Sample(position, frame.start_s, frame) for position, frame in enumerate(frames))
 
 
 def grid(interval_s: Fraction) -> Iterator[Fraction]:
@@ -55,11 +66,11 @@ def on_display(frames: Iterator[Frame], times_s: Iterator[Fraction]) -> Iterator
     time_s = next(times_s, None)
     for frame in frames:
         if frame.start_s is None or frame.end_s is None:
-            yield position, frame
+            yield Sample(position, None, frame)
             return
         while time_s is not None and time_s < frame.end_s:
             if time_s >= frame.start_s:
-                yield position, frame
+                yield Sample(position, time_s, frame)
                 position += 1
             time_s = next(times_s, None)
         if time_s is None:

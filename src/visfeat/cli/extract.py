@@ -18,7 +18,8 @@ from visfeat.errors import UsageError
 if TYPE_CHECKING:
     from visfeat.extraction.run import Run
 
-MODEL, FRAMES, PICTURE, VECTOR, COMPUTE = "Model", "Which frames of a video", "Picture", "Vector", "Computing"
+MODEL, FRAMES, CLIPS = "Model", "Which frames of a video", "Clips, for networks that see several frames at once"
+PICTURE, VECTOR, COMPUTE = "Picture", "Vector", "Computing"
 
 
 def extract(
@@ -42,6 +43,13 @@ def extract(
     keyframes: Annotated[bool, Option("--keyframes", help="The codec's keyframes.", rich_help_panel=FRAMES)] = False,
     stream: Annotated[int | None, Option(help="Which video stream, from 0.", rich_help_panel=FRAMES)] = None,
     animations: Annotated[str | None, Option(help="first frame or video.", rich_help_panel=FRAMES)] = None,
+    clip: Annotated[int | None, Option(help="Frames in a clip.", rich_help_panel=CLIPS)] = None,
+    stride: Annotated[int | None, Option(help="Frames from clip to clip.", rich_help_panel=CLIPS)] = None,
+    clip_fps: Annotated[str | None, Option(help="Frames a second in a clip.", rich_help_panel=CLIPS)] = None,
+    clip_frames: Annotated[
+        bool, Option("--clip-frames", help="Consecutive decoded frames, whatever their times.", rich_help_panel=CLIPS)
+    ] = False,
+    tail: Annotated[str | None, Option(help="overlap, pad, loop or drop.", rich_help_panel=CLIPS)] = None,
     preprocess: Annotated[str | None, Option(help="fast or reference.", rich_help_panel=PICTURE)] = None,
     size: Annotated[int | None, Option(help="Side of the input in pixels.", rich_help_panel=PICTURE)] = None,
     fit: Annotated[str | None, Option(help="crop, squash or pad.", rich_help_panel=PICTURE)] = None,
@@ -79,6 +87,11 @@ def extract(
         "keyframes": keyframes or None,
         "stream": stream,
         "animations": animations,
+        "clip": clip,
+        "stride": stride,
+        "clip_fps": clip_fps,
+        "consecutive": clip_frames or None,
+        "tail": tail,
         "preprocess": preprocess,
         "size": size,
         "fit": fit,

@@ -12,8 +12,11 @@ from visfeat.engine.network import Engine, Network, NetworkOptions
 from visfeat.errors import UsageError
 from visfeat.plugins import plugin
 from visfeat.pool import check_pool, default_pool, pooled_shape
-from visfeat.preprocess import HAS_FAST_RESIZER, Preprocessor
+from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Pool, Recipe
+from visfeat.resize import HAS_FAST_RESIZER
+
+_OPTIONS = {"clip_fps": "clip-fps", "consecutive": "clip-frames"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
         raise UsageError(f"--top {recipe.top}: {card.name} has no class names")
     spec = input_spec(recipe, card)
     return recipe.but(
+        **_clip_fields(recipe, spec),
         model=card.name,
         weights_digest=card.weights_digest,
         layers=layers,
@@ -108,6 +112,30 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
     )
 
 
+def _clip_fields(recipe: Recipe, spec: InputSpec) -> dict[str, Any]:
+    """The fields of clips, filled for a network of clips; raises UsageError where the network has no use for one."""
+    if spec.clip_frames == 1:
+        for field in ("clip", "stride", "clip_fps", "consecutive", "tail"):
+            if getattr(recipe, field) is not None:
+                raise UsageError(f"--{_OPTIONS.get(field, field)}: {recipe.model} looks at one picture at a time")
+        return {}
+    for field in ("every_s", "fps", "every_frame", "frames", "keyframes"):
+        if getattr(recipe, field):
+            option = field.removesuffix("_s").replace("_", "-")
+            raise UsageError(f"--{option}: {recipe.model} looks at clips; --clip-fps, --clip and --stride choose them")
+    if spec.clip_lengths and spec.clip_frames not in spec.clip_lengths:
+        lengths = ", ".join(str(length) for length in spec.clip_lengths)
+        raise UsageError(f"--clip {spec.clip_frames}: {recipe.model} takes {lengths} frames")
+    by_time = None if recipe.consecutive else recipe.clip_fps or spec.clip_fps
+    return {
+        "clip": spec.clip_frames,
+        "stride": recipe.stride or spec.clip_frames,
+        "clip_fps": by_time,
+        "consecutive": True if by_time is None else None,
+        "tail": recipe.tail or "overlap",
+    }
+
+
 def input_spec(recipe: Recipe, card: ModelCard) -> InputSpec:
     """The card's input with what the recipe says otherwise; another size keeps the card's crop ratio."""
     own = card.input
@@ -116,6 +144,11 @@ def input_spec(recipe: Recipe, card: ModelCard) -> InputSpec:
         size_px = (recipe.size, recipe.size)
         resize_px = recipe.size * own.resize_px // min(own.size_px)
     changes: dict[str, Any] = {"size_px": size_px, "resize_px": resize_px}
+    if recipe.clip is not None and own.clip_frames > 1:
+        changes["clip_frames"] = recipe.clip
+    if own.resize_to_px is not None and size_px != own.size_px:
+        height, width = (side * size_px[0] // own.size_px[0] for side in own.resize_to_px)
+        changes["resize_to_px"] = (height, width)
     for field in ("fit", "interpolation", "mean", "std"):
         value = getattr(recipe, field)
         if value is not None:

@@ -19,12 +19,12 @@ from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import prepare
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.vectors import BatchVectors, vectors_of
-from visfeat.frames import Features, Frame, FrameBatch, Label
+from visfeat.frames import NO_INDEX, NO_TIME, Features, Frame, FrameBatch, Label
 from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify
 from visfeat.recipe import Recipe, recipe_of
-from visfeat.sample import sample
 
 Picture = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 Vectors = NDArray[np.floating[Any]]
@@ -58,8 +58,8 @@ class Extractor:
         """
         if isinstance(pictures, str | os.PathLike):
             raise UsageError("Extractor takes a list of pictures: [path], not path")
-        frames = (self._frame(picture, index) for index, picture in enumerate(pictures))
-        values, _, _ = self._run(frames)
+        inputs = (self._input(picture, index) for index, picture in enumerate(pictures))
+        values, _, _ = self._run(inputs)
         return next(iter(values.values())) if len(values) == 1 else values
 
     def video(self, path: str | os.PathLike[str], **sampling: Any) -> Features | dict[str, Features]:
@@ -73,15 +73,13 @@ class Extractor:
         with _naming(path):
             item, content = _identified(path)
             with closing(open_decoder(item, content, options)) as decoder:
-                duration_s = decoder.measure_duration_s() if recipe.frames is not None else None
-                chosen = sample(decoder.frames(), recipe, duration_s=duration_s)
-                values, batches, labels = self._run(FrameBatch.of(frame) for _, frame in chosen)
-            if not batches:
+                values, given, labels = self._run(network_inputs(decoder, recipe, self._preprocess))
+            if not given:
                 raise BrokenMedia("no frame to extract")
         columns = {
-            "start_s": np.array([batch.pts_s[0, 0] for batch in batches]),
-            "end_s": np.array([batch.end_s[0, -1] for batch in batches]),
-            "frame_index": np.array([batch.frame_index[0, 0] for batch in batches]),
+            "start_s": np.array([each.start_s for each in given]),
+            "end_s": np.array([each.end_s for each in given]),
+            "frame_index": np.array([each.frame_index[0] for each in given]),
         }
         found = {
             layer: Features(
@@ -95,29 +93,33 @@ class Extractor:
     def _options(self) -> DecodeOptions:
         return DecodeOptions(reducible_to_px=self._preprocess.reducible_to_px)
 
-    def _frame(self, picture: Picture, index: int) -> FrameBatch:
-        """One picture of any kind as a batch of one."""
+    def _input(self, picture: Picture, index: int) -> NetworkInput:
+        """One picture of any kind; for a network of clips as one that stands still."""
         if isinstance(picture, str | os.PathLike):
             with _naming(picture):
                 item, content = _identified(picture)
                 with closing(open_decoder(item, content, self._options)) as decoder:
-                    return FrameBatch.of(next(decoder.frames()))
-        rgb = _rgb_of(picture, index)
-        return FrameBatch.of(Frame(index=-1, start_s=None, end_s=None, is_keyframe=True, rgb=lambda: rgb))
+                    frame = FrameBatch.of(next(decoder.frames()))
+        else:
+            rgb = _rgb_of(picture, index)
+            frame = FrameBatch.of(Frame(index=-1, start_s=None, end_s=None, is_keyframe=True, rgb=lambda: rgb))
+        pixels = np.repeat(self._preprocess(frame)[0], self._input_shape[0], axis=0)
+        return NetworkInput(pixels, NO_TIME, NO_TIME, np.full(len(pixels), NO_INDEX))
 
     def _run(
-        self, frames: Iterable[FrameBatch]
-    ) -> tuple[dict[str, Vectors], list[FrameBatch], tuple[tuple[Label, ...], ...]]:
-        """Rows by layer in the order of the frames, the frames without their pixels, and labels."""
-        seen: list[FrameBatch] = []
+        self, inputs: Iterable[NetworkInput]
+    ) -> tuple[dict[str, Vectors], list[NetworkInput], tuple[tuple[Label, ...], ...]]:
+        """Rows by layer in the order of the inputs, the inputs without their pixels, and labels."""
+        seen: list[NetworkInput] = []
         results: dict[int, BatchVectors] = {}
         size = self._prepared.network.batch_size
+        nothing = np.zeros((0, 0, 0, 3), dtype=np.uint8)
 
         def batches() -> Iterator[tuple[int, NDArray[np.uint8]]]:
             pixels = np.zeros((size, *self._input_shape), dtype=np.uint8)
-            for count, frame in enumerate(frames, start=1):
-                pixels[(count - 1) % size] = self._preprocess(frame)[0]
-                seen.append(replace(frame, data=frame.data[:, :, :1, :1].copy()))
+            for count, given in enumerate(inputs, start=1):
+                pixels[(count - 1) % size] = given.pixels
+                seen.append(replace(given, pixels=nothing))
                 if count % size == 0:
                     yield count // size - 1, pixels
                     pixels = np.zeros_like(pixels)

@@ -1,4 +1,4 @@
-"""The pipeline: decoding threads -> samples -> the network's thread -> rows -> the writer's thread.
+"""The pipeline: decoding threads -> entries -> the network's thread -> rows -> the writer's thread.
 
 All are threads of one process with bounded queues between them: decoding, resizing and inference release the GIL.
 Batches are filled across files and videos; the last one is padded.
@@ -22,7 +22,7 @@ from visfeat.extraction.channel import Aborted, Channel
 from visfeat.extraction.ledger import Finished, Ledger
 from visfeat.extraction.plan import Plan
 from visfeat.extraction.vectors import BatchVectors, vectors_of
-from visfeat.extraction.work import Sample, Worker
+from visfeat.extraction.work import Entry, Worker
 from visfeat.media.item import MediaItem
 from visfeat.store.records import Rows, Status
 
@@ -94,7 +94,7 @@ class Pipeline:
         self._writer = writer
         self._progress = progress
         self._workers = workers
-        self._samples: Channel[Sample] = Channel(prepared.network.batch_size * BATCHES_WAITING)
+        self._entries: Channel[Entry] = Channel(prepared.network.batch_size * BATCHES_WAITING)
         self._results: Channel[Rows | Finished] = Channel(RESULTS_WAITING)
         self._ledger = Ledger(ledger_before, self._results.put)
         self._stopping = threading.Event()
@@ -103,7 +103,7 @@ class Pipeline:
             prepared,
             options,
             self._ledger,
-            emit=self._samples.put,
+            emit=self._entries.put,
             finish=self._results.put,
             stopping=self._stopping,
         )
@@ -135,7 +135,7 @@ class Pipeline:
     def _start(self, items: Sequence[MediaItem]) -> list[threading.Thread]:
         todo = _SharedIterator(iter(items))
         decoding = [self._thread(f"visfeat-decode-{n}", self._decode, todo) for n in range(self._workers)]
-        closing = self._thread("visfeat-samples", self._close_after, decoding, self._samples)
+        closing = self._thread("visfeat-entries", self._close_after, decoding, self._entries)
         network = self._thread("visfeat-network", self._infer)
         # Workers finish items that need no network, so the results end when both are through.
         ending = self._thread("visfeat-results", self._close_after, [closing, network], self._results)
@@ -153,7 +153,7 @@ class Pipeline:
             except BaseException as error:  # noqa: BLE001 (handed to the caller of run)
                 self._errors.append(error)
                 self._stopping.set()
-                self._samples.abort()
+                self._entries.abort()
                 # What is finished already is still written, unless it is the writing that failed.
                 if threading.current_thread().name == WRITER:
                     self._results.abort()
@@ -170,11 +170,11 @@ class Pipeline:
 
     def _abort(self) -> None:
         self._stopping.set()
-        self._samples.abort()
+        self._entries.abort()
         self._results.abort()
 
     @staticmethod
-    def _close_after(threads: list[threading.Thread], channel: Channel[Sample] | Channel[Rows | Finished]) -> None:
+    def _close_after(threads: list[threading.Thread], channel: Channel[Entry] | Channel[Rows | Finished]) -> None:
         for thread in threads:
             thread.join()
         channel.close()
@@ -186,24 +186,24 @@ class Pipeline:
             self._worker.work(item)
 
     def _infer(self) -> None:
-        for samples, outputs in self._prepared.network.stream(self._batches()):
+        for entries, outputs in self._prepared.network.stream(self._batches()):
             vectors = vectors_of(outputs, self._prepared)
-            for rows in rows_of(samples, vectors):
+            for rows in rows_of(entries, vectors):
                 self._results.put(rows)
             start = 0
-            for _, group in groupby(samples, key=lambda sample: id(sample.job)):
+            for _, group in groupby(entries, key=lambda entry: id(entry.job)):
                 members = list(group)
                 if not vectors.finite[start : start + len(members)].all():
                     self._ledger.failed(members[0].job, "its features are not finite (NaN or infinity)")
                 start += len(members)
                 self._ledger.delivered(members[0].job, len(members))
 
-    def _batches(self) -> Iterator[tuple[list[Sample], NDArray[np.uint8]]]:
-        """Full batches of samples, the last one padded with zeros."""
+    def _batches(self) -> Iterator[tuple[list[Entry], NDArray[np.uint8]]]:
+        """Full batches of entries, the last one padded with zeros."""
         size = self._prepared.network.batch_size
-        waiting: list[Sample] = []
-        for sample in self._samples:
-            waiting.append(sample)
+        waiting: list[Entry] = []
+        for entry in self._entries:
+            waiting.append(entry)
             if len(waiting) == size:
                 yield waiting, stacked(waiting, size)
                 waiting = []
@@ -233,22 +233,22 @@ class Pipeline:
                 self._progress.rows += result.num_rows * len(self._prepared.layers)
 
 
-def stacked(samples: Sequence[Sample], batch_size: int) -> NDArray[np.uint8]:
-    """The samples' pixels as one batch uint8 ``(batch_size, T, height, width, 3)``, zeros after the last."""
-    batch = np.zeros((batch_size, *samples[0].pixels.shape), dtype=np.uint8)
-    for n, sample in enumerate(samples):
-        batch[n] = sample.pixels
+def stacked(entries: Sequence[Entry], batch_size: int) -> NDArray[np.uint8]:
+    """The entries' pixels as one batch uint8 ``(batch_size, T, height, width, 3)``, zeros after the last."""
+    batch = np.zeros((batch_size, *entries[0].input.pixels.shape), dtype=np.uint8)
+    for n, entry in enumerate(entries):
+        batch[n] = entry.input.pixels
     return batch
 
 
-def rows_of(samples: Sequence[Sample], vectors: BatchVectors) -> Iterator[Rows]:
-    """The rows of a batch: for each layer, one Rows for each run of samples of the same job.
+def rows_of(entries: Sequence[Entry], vectors: BatchVectors) -> Iterator[Rows]:
+    """The rows of a batch: for each layer, one Rows for each run of entries of the same job.
 
     Samples of one job that lie side by side have consecutive positions. Rows that are not finite are left out
     with the rest of their run: their job has failed.
     """
     start = 0
-    for _, group in groupby(samples, key=lambda sample: id(sample.job)):
+    for _, group in groupby(entries, key=lambda entry: id(entry.job)):
         members = list(group)
         part = slice(start, start + len(members))
         start += len(members)
@@ -260,9 +260,9 @@ def rows_of(samples: Sequence[Sample], vectors: BatchVectors) -> Iterator[Rows]:
                 layer=layer,
                 first_position=members[0].position,
                 values=values[part],
-                start_s=np.array([sample.start_s for sample in members]),
-                end_s=np.array([sample.end_s for sample in members]),
-                frame_index=np.array([sample.frame_index for sample in members], dtype=np.int64),
+                start_s=np.array([entry.input.start_s for entry in members]),
+                end_s=np.array([entry.input.end_s for entry in members]),
+                frame_index=np.stack([entry.input.frame_index for entry in members]),
                 labels=vectors.labels[part],
             )
 

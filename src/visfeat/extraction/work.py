@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from visfeat.decode import open_decoder
 from visfeat.decode.decoder import DecodeOptions, Decoder
 from visfeat.engine.prepare import Prepared
 from visfeat.errors import MediaError
 from visfeat.extraction.channel import Aborted
+from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.ledger import Finished, Job, Ledger
-from visfeat.frames import Frame, FrameBatch, StreamInfo
+from visfeat.frames import StreamInfo
 from visfeat.media.item import Kind, MediaItem
 from visfeat.media.read import identify
-from visfeat.sample import sample
 from visfeat.store.records import ItemRecord, Status
 
 log = logging.getLogger(__name__)
 
+SHORT = "shorter than its last clip: frames are repeated"
+
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One row on its way to the network: model input uint8 ``(T, height, width, 3)`` with its place and time."""
+class Entry:
+    """One row on its way to the network, and whose it is."""
 
     job: Job
     position: int
-    pixels: NDArray[np.uint8]
-    start_s: float
-    end_s: float
-    frame_index: int
+    input: NetworkInput
 
 
 class Worker:
-    """Turns items into samples; one instance serves all decoding threads."""
+    """Turns items into network inputs; one instance serves all decoding threads."""
 
     def __init__(
         self,
@@ -47,11 +44,11 @@ class Worker:
         options: DecodeOptions,
         ledger: Ledger,
         *,
-        emit: Callable[[Sample], None],
+        emit: Callable[[Entry], None],
         finish: Callable[[Finished], None],
         stopping: threading.Event,
     ) -> None:
-        """``emit`` takes each sample, ``finish`` each item that needs no network; both may block."""
+        """``emit`` takes each input, ``finish`` each item that needs no network; both may block."""
         self._recipe = prepared.recipe
         self._preprocess = prepared.preprocessor
         self._options = replace(
@@ -93,12 +90,12 @@ class Worker:
             return None
 
     def _extract(self, job: Job, content: bytes | None) -> None:
-        """Decode a job's item and emit its samples."""
+        """Decode a job's item and emit its inputs."""
         problem = None
         try:
             with closing(open_decoder(job.item, content, self._options)) as decoder:
                 job.info = decoder.info
-                self._emit_samples(job, decoder)
+                self._emit_inputs(job, decoder)
                 problem = decoder.problem
         except Aborted:
             raise
@@ -113,28 +110,12 @@ class Worker:
         if not self._stopping.is_set():
             self._ledger.decoded(job, problem)
 
-    def _emit_samples(self, job: Job, decoder: Decoder) -> None:
-        for frame in self._chosen(decoder):
+    def _emit_inputs(self, job: Job, decoder: Decoder) -> None:
+        for given in network_inputs(decoder, self._recipe, self._preprocess):
             if self._stopping.is_set():
                 return
-            if frame.start_s is not None and job.item.kind is Kind.IMAGE:
+            if not math.isnan(given.start_s) and job.item.kind is Kind.IMAGE:
                 job.item = replace(job.item, kind=Kind.VIDEO)
-            batch = FrameBatch.of(frame)
-            pixels = self._preprocess(batch)[0]
-            self._emit(
-                Sample(
-                    job,
-                    self._ledger.emitted(job),
-                    pixels,
-                    start_s=float(batch.pts_s[0, 0]),
-                    end_s=float(batch.end_s[0, -1]),
-                    frame_index=int(batch.frame_index[0, 0]),
-                )
-            )
-
-    def _chosen(self, decoder: Decoder) -> Iterator[Frame]:
-        """The frames that the recipe looks at, in order."""
-        duration_s = None
-        if self._recipe.frames is not None and not (self._recipe.every_frame or self._recipe.keyframes):
-            duration_s = decoder.measure_duration_s()
-        return (frame for _, frame in sample(decoder.frames(), self._recipe, duration_s=duration_s))
+            if given.repeated and job.info is not None and SHORT not in job.info.notes:
+                job.info = replace(job.info, notes=(*job.info.notes, SHORT))
+            self._emit(Entry(job, self._ledger.emitted(job), given))

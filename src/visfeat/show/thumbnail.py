@@ -40,6 +40,6 @@ def _frame(decoder: Decoder, at_s: float | None) -> Frame:
     frames = decoder.frames()
     if at_s is None:
         return next(frames)
-    for _, frame in on_display(frames, iter([Fraction(at_s) + _ROUNDING_S])):
+    for _, _, frame in on_display(frames, iter([Fraction(at_s) + _ROUNDING_S])):
         return frame
     raise BrokenMedia(f"no frame is on display at {at_s:g} s")

@@ -99,7 +99,9 @@ class FeatureStore:
                 {"layer": one.layer, "table": features_table_name(recipe.digest, one.layer), "shape": list(one.shape)}
                 for one in layers
             ],
-            "created_at": known.created_at if known is not None else datetime.now(UTC).isoformat(timespec="microseconds"),
+            "created_at": known.created_at
+            if known is not None
+            else datetime.now(UTC).isoformat(timespec="microseconds"),
         }
         self._create(RECIPES).upsert(pa.Table.from_pylist([row], schema=RECIPES_SCHEMA))
 

@@ -57,7 +57,7 @@ class PendingRows:
 def _columns(parts: Sequence[Rows], schema: pa.Schema) -> list[pa.Array]:
     hashes = [rows.content_hash for rows in parts for _ in range(len(rows))]
     positions = [rows.first_position + index for rows in parts for index in range(len(rows))]
-    frame_index = np.concatenate([rows.frame_index for rows in parts]).astype(np.int64)
+    frames = np.concatenate([rows.frame_index.reshape(len(rows), -1) for rows in parts]).astype(np.int64)
     columns = [
         pa.array([f"{content_hash}:{position}" for content_hash, position in zip(hashes, positions, strict=True)]),
         pa.array(hashes, pa.string()),
@@ -65,9 +65,11 @@ def _columns(parts: Sequence[Rows], schema: pa.Schema) -> list[pa.Array]:
         # from_pandas: NaN, the time of an image, becomes null.
         pa.array(np.concatenate([rows.start_s for rows in parts]).astype(np.float64), from_pandas=True),
         pa.array(np.concatenate([rows.end_s for rows in parts]).astype(np.float64), from_pandas=True),
-        pa.array(frame_index, mask=frame_index < 0),
+        pa.array(frames[:, 0], mask=frames[:, 0] < 0),
         vectors(np.concatenate([rows.values for rows in parts])),
     ]
+    if "frame_indices" in schema.names:
+        columns.append(pa.FixedSizeListArray.from_arrays(pa.array(frames.reshape(-1)), frames.shape[1]))
     if "labels" in schema.names:
         columns.append(pa.array([entry for rows in parts for entry in _labels(rows)], LABELS))
     return columns

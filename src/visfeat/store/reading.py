@@ -37,7 +37,8 @@ class SpaceReader:
     @property
     def columns(self) -> list[str]:
         """The stored columns that go with a vector."""
-        return [*_TIMES, "labels"] if "labels" in self.table.schema.names else list(_TIMES)
+        names = self.table.schema.names
+        return [*_TIMES, *(name for name in ("frame_indices", "labels") if name in names)]
 
     def rows_in(self, num_bytes: int) -> int:
         """How many float32 rows fit that many bytes; between 1 and 8192."""

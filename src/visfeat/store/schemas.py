@@ -84,8 +84,11 @@ EXTRACTIONS_SCHEMA = pa.schema(
 LABELS = pa.list_(pa.struct([("name", pa.string()), ("probability", pa.float32())]))
 
 
-def features_schema(shape: Sequence[int], *, dtype: str, labels: bool) -> pa.Schema:
-    """The columns of a space; ``vector`` is the flattened value, its real shape stands in the metadata."""
+def features_schema(shape: Sequence[int], *, dtype: str, labels: bool, clip: int | None = None) -> pa.Schema:
+    """The columns of a space; ``vector`` is the flattened value, its real shape stands in the metadata.
+
+    ``frame_index`` is the first frame of a row; rows of clips have all ``clip`` of them in ``frame_indices``.
+    """
     value = pa.float16() if dtype == "float16" else pa.float32()
     fields = [
         key_field("key"),
@@ -96,6 +99,8 @@ def features_schema(shape: Sequence[int], *, dtype: str, labels: bool) -> pa.Sch
         pa.field("frame_index", pa.int64()),
         pa.field("vector", pa.list_(value, int(np.prod(shape)))),
     ]
+    if clip is not None:
+        fields.append(pa.field("frame_indices", pa.list_(pa.int64(), clip)))
     if labels:
         fields.append(pa.field("labels", LABELS))
     return pa.schema(fields, metadata={_SHAPE: json.dumps(list(shape))})
