@@ -119,29 +119,14 @@ def test_jpegs_may_be_reduced_only_where_pixels_remain():
 
 
 def test_resize_to_a_height_and_width_then_the_center():
-    plain = InputSpec(
-        size_px=(112, 112),
-        resize_px=112,
-        resize_to_px=(128, 171),
-        interpolation="bilinear",
-        mean=(0, 0, 0),
-        std=(1, 1, 1),
-    )
+    plain = spec(size=(112, 112), resize=112, interpolation="bilinear").model_copy(update={"resize_to_px": (128, 171)})
     picture = photograph(240, 320)
     resized = np.asarray(Image.fromarray(picture).resize((171, 128), Image.Resampling.BILINEAR))
     assert np.array_equal(Preprocessor(plain, method="reference").picture(picture), resized[8:120, 30:142])
 
 
 def test_plain_resizing_is_written_out():
-    wanted = InputSpec(
-        size_px=(7, 5),
-        resize_px=5,
-        fit="squash",
-        interpolation="bilinear",
-        antialias=False,
-        mean=(0, 0, 0),
-        std=(1, 1, 1),
-    )
+    wanted = spec(size=(7, 5), resize=5, fit="squash", interpolation="bilinear").model_copy(update={"antialias": False})
     picture = photograph(30, 23)
     expected = np.zeros((7, 5, 3))
     for i in range(7):

@@ -69,6 +69,8 @@ class Extractor:
         be decoded, or where the file holds no video.
         """
         recipe = recipe_of(self.recipe, sampling)
+        if recipe.clip != self.recipe.clip:
+            raise UsageError(f"clip={recipe.clip}: this Extractor was made for {self.recipe.clip or 1}; make another")
         options = replace(self._options, stream=recipe.stream, animations="video")
         with _naming(path):
             item, content = _identified(path)

@@ -51,8 +51,9 @@ class KnownItem(NamedTuple):
 class Rows:
     """Consecutive rows of one content at one layer; row n has the position ``first_position + n``.
 
-    values: ``(N, ...)``; start_s, end_s: float64 ``(N,)`` in seconds, NaN for images; frame_index: int64
-    ``(N, T)``, the T frames that each row was computed from, -1 for images (``(N,)`` where T is 1). ``labels`` holds N tuples where the recipe asks for the network's own class names.
+    values: ``(N, ...)``; start_s, end_s: float64 ``(N,)`` in seconds, NaN for images; frame_index: int64 ``(N, T)``,
+    the T frames that each row was computed from, -1 for images (``(N,)`` where T is 1). ``labels`` holds N tuples
+    where the recipe asks for the network's own class names.
     """
 
     content_hash: str
