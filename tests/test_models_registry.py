@@ -39,6 +39,6 @@ def test_a_mistyped_source_gets_the_nearest():
 
 
 def test_names_by_pattern():
-    assert model_names("bundled/*") == ["bundled/efficientnet_lite0"]
+    assert model_names("bundled/*") == ["bundled/efficientnet_lite0", "bundled/transnetv2"]
     assert "bundled/efficientnet_lite0" in model_names("efficientnet_lite*")
     assert model_names("bundled/resnet*") == []

@@ -68,6 +68,30 @@ def test_shape_is_known_before(spec, how, shape):
     assert pooled_shape(spec, how) == shape
 
 
+CLIP = LayerSpec(name="clip", kind="map", shape=(3, 2, 4, 5))
+CLIP_LAST = LayerSpec(name="clip last", kind="map", shape=(2, 4, 5, 3), channels_last=True)
+
+
+def test_a_clip_is_pooled_over_space_and_time_at_once_or_one_after_the_other():
+    x = values(CLIP)
+    assert np.allclose(pool(x, CLIP, "avg"), x.mean(axis=(2, 3, 4)), atol=1e-6)
+    assert np.allclose(pool(x, CLIP, "max", "avg"), x.max(axis=(3, 4)).mean(axis=2), atol=1e-6)
+    assert np.allclose(pool(x, CLIP, "avg", "max"), x.mean(axis=(3, 4)).max(axis=2), atol=1e-6)
+    by_step = np.moveaxis(x.mean(axis=(3, 4)), 2, 1)
+    assert np.allclose(pool(x, CLIP, "avg", "none"), by_step, atol=1e-6)
+    assert np.allclose(pool(np.moveaxis(x, 1, -1), CLIP_LAST, "avg", "none"), by_step, atol=1e-6)
+    assert pool(x, CLIP, "none").shape == (2, 3, 2, 4, 5)
+    assert pooled_shape(CLIP, "avg", "none") == (2, 3)
+
+
+@pytest.mark.parametrize("how", ["avg", "max", "gem"])
+@pytest.mark.parametrize("spec", [MAP, LAST, TOKENS, CLIP])
+def test_neighbors_in_the_batch_change_no_bit(spec, how):
+    x = RNG.standard_normal((5, *spec.shape)).astype(np.float32)
+    alone = np.concatenate([pool(x[n : n + 1], spec, how) for n in range(5)])
+    assert np.array_equal(pool(x, spec, how), alone)
+
+
 def test_cls_needs_a_class_token():
     with pytest.raises(UsageError, match="no class token"):
         check_pool(MAP, "cls")

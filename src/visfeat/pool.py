@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visfeat.card import LayerSpec, ModelCard
 from visfeat.errors import UsageError
-from visfeat.recipe import Pool
+from visfeat.recipe import Pool, TimePool
 
 Activations = NDArray[np.floating[Any]]
 
@@ -41,17 +41,23 @@ def check_pool(spec: LayerSpec, how: Pool) -> None:
         raise UsageError(f"--pool {how}: layer {spec.name} is neither a map nor tokens ({spec.shape}); use flatten")
 
 
-def pooled_shape(spec: LayerSpec, how: Pool) -> tuple[int, ...]:
+def pooled_shape(spec: LayerSpec, how: Pool, over_time: TimePool | None = None) -> tuple[int, ...]:
     """The shape of one row after pooling."""
-    return pool(np.zeros((1, *spec.shape), dtype=np.float32), spec, how).shape[1:]
+    return pool(np.zeros((1, *spec.shape), dtype=np.float32), spec, how, over_time).shape[1:]
 
 
-def pool(values: Activations, spec: LayerSpec, how: Pool) -> Activations:
-    """Pool a batch ``(B, *spec.shape)`` to ``(B, D)``, or ``(B, C, H, W)`` and ``(B, T, C)`` where kept."""
+def pool(values: Activations, spec: LayerSpec, how: Pool, over_time: TimePool | None = None) -> Activations:
+    """Pool a batch ``(B, *spec.shape)`` to ``(B, D)``, or ``(B, C, H, W)`` and ``(B, T, C)`` where kept.
+
+    A clip's map ``(C, T, H, W)`` is pooled over time and space at once, or with ``over_time`` over space first and then
+    over time: ``avg``, ``max``, or ``none`` to keep ``(T, C)``. Layers without an axis of time take no notice of it.
+    """
     if spec.kind == "vector":
         return values.reshape(len(values), -1)
     if spec.kind == "map" and spec.channels_last:
         values = np.moveaxis(values, -1, 1)
+    if over_time is not None and spec.kind == "map" and values.ndim == 5 and how in ("avg", "max", "gem"):
+        return _over_time(values, how, over_time)
     if how == "none":
         return np.ascontiguousarray(values)
     if how == "flatten":
@@ -62,6 +68,14 @@ def pool(values: Activations, spec: LayerSpec, how: Pool) -> Activations:
     if how == "tokens":
         return np.ascontiguousarray(positions)
     return _reduce(positions, how)
+
+
+def _over_time(values: Activations, how: Pool, over_time: TimePool) -> Activations:
+    """``(B, C, T, H, W)`` -> ``(B, C)``, or ``(B, T, C)`` where time is kept."""
+    batch, channels, steps = values.shape[:3]
+    spaces = np.moveaxis(values, 2, 1).reshape(batch * steps, channels, -1)
+    by_step = _reduce(np.moveaxis(spaces, 1, 2), how).reshape(batch, steps, channels)
+    return by_step if over_time == "none" else _reduce(by_step, over_time)
 
 
 def _positions(values: Activations, spec: LayerSpec) -> Activations:

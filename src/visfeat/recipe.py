@@ -26,6 +26,7 @@ REVISION = 1
 Pool = Literal["avg", "max", "gem", "cls", "tokens", "flatten", "none"]
 Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+TimePool = Literal["avg", "max", "none"]
 Tail = Literal["overlap", "pad", "loop", "drop"]
 SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes")
 
@@ -84,6 +85,8 @@ class Recipe(BaseModel):
     # From activations to vectors.
     pool: Pool | tuple[Pool, ...] | None = None
     """One for all layers or one a layer."""
+    pool_time: TimePool | None = None
+    """Of a clip's map: over space first, then so over time; None pools over both at once."""
     normalize: bool | None = None
     dtype: Literal["float32", "float16"] = "float32"
     top: int = 0

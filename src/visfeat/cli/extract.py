@@ -60,6 +60,7 @@ def extract(
     pool: Annotated[
         str | None, Option(help="avg, max, gem, cls, tokens, flatten, none.", rich_help_panel=VECTOR)
     ] = None,
+    pool_time: Annotated[str | None, Option(help="Of clips: avg, max or none.", rich_help_panel=CLIPS)] = None,
     normalize: Annotated[
         bool | None, Option("--normalize/--no-normalize", help="Unit length (L2).", rich_help_panel=VECTOR)
     ] = None,
@@ -100,6 +101,7 @@ def extract(
         "mean": numbers(mean, 3, option="--mean"),
         "std": numbers(std, 3, option="--std"),
         "pool": _pools(pool),
+        "pool_time": pool_time,
         "normalize": normalize,
         "dtype": dtype,
         "engine": engine,

@@ -158,20 +158,27 @@ class PyavDecoder:
 
     def _rgb(self, decoded: VideoFrame) -> Callable[[], NDArray[np.uint8]]:
         def convert() -> NDArray[np.uint8]:
-            height, width = square_size(decoded.height, decoded.width, self._aspect)
-            is_square = (height, width) == (decoded.height, decoded.width)
+            height, width = self._rgb_size(decoded)
+            is_stored_size = (height, width) == (decoded.height, decoded.width)
             with _decoding():
                 rgb24 = self._reformatter.reformat(
                     decoded,
                     width=width,
                     height=height,
                     format="rgb24",
-                    interpolation=Interpolation.BILINEAR if is_square else Interpolation.BICUBIC,
+                    interpolation=Interpolation.BILINEAR if is_stored_size else Interpolation.BICUBIC,
                     threads=1,
                 )
             return upright(np.asarray(rgb24.to_ndarray(), dtype=np.uint8), self._orientation)
 
         return convert
+
+    def _rgb_size(self, decoded: VideoFrame) -> tuple[int, int]:
+        """Height and width of the RGB picture before it is turned upright."""
+        wanted = self._options.video_size_px
+        if wanted is None:
+            return square_size(decoded.height, decoded.width, self._aspect)
+        return wanted[::-1] if is_sideways(self._orientation) else wanted
 
     def _problem(self, end_s: Fraction) -> str | None:
         """What is missing, after the last frame: lost packets, or an end well before the promised one."""

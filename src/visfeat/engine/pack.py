@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -22,12 +23,15 @@ from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.quiet import quiet
 from visfeat.models.resize import serialized
+from visfeat.models.shapes import input_shape
 from visfeat.models.source import ModuleModel
 from visfeat.models.taps import TappedModule
 
 Floats = NDArray[np.floating[Any]]
 
-TRACED_BATCH, CHECKED_BATCH = 2, 3
+TRACED_BATCH, CHECKED_BATCH, CHECKED_CLIPS = 2, 3, 1
+MOST_VALUES = 2**28
+"""How many values (1 GB) all packed layers of one input may have; of more, the largest are packed only if asked for."""
 TOLERANCE = 1e-4
 """Largest error of a layer, relative to its largest value, at which a graph still counts as the module's equal."""
 
@@ -35,25 +39,37 @@ TOLERANCE = 1e-4
 def pack(model: ModuleModel, layers: Sequence[str] | None = None) -> PackedModel:
     """Convert the module with all the layers of its card; where that fails, with ``layers``, default and logits only.
 
-    The graph takes float32 ``(N, 3, H, W)``, normalized, N free, and gives each layer as the module does.
+    The graph takes float32 ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips, normalized, N free, and gives each
+    layer as the module does. The largest layers of long clips are left out where nobody asks for them.
     Raises CannotPack where the converter refuses or the graph's numbers are not the module's; UnknownLayer.
     """
-    wanted = [model.card.layer(name) for name in layers or ()]
+    card = model.card
+    wanted = [card.layer(name).name for name in layers or ()]
+    names = {card.default_layer, *filter(None, [card.logits_layer]), *wanted}
     try:
-        return _pack(model, model.card.layers)
+        return _pack(model, _affordable(card.layers, names))
     except CannotPack:
-        names = [model.card.default_layer, *filter(None, [model.card.logits_layer]), *(spec.name for spec in wanted)]
-        few = tuple(spec for spec in model.card.layers if spec.name in names)
-        if len(few) == len(model.card.layers):
+        few = tuple(spec for spec in card.layers if spec.name in names)
+        if len(few) == len(card.layers):
             raise
         return _pack(model, few)
+
+
+def _affordable(layers: tuple[LayerSpec, ...], wanted: set[str]) -> tuple[LayerSpec, ...]:
+    """The wanted layers and, from the smallest on, as many others as MOST_VALUES allows."""
+    left, kept = MOST_VALUES, set(wanted)
+    for spec in sorted(layers, key=lambda spec: math.prod(spec.shape)):
+        left -= math.prod(spec.shape)
+        if left >= 0:
+            kept.add(spec.name)
+    return tuple(spec for spec in layers if spec.name in kept)
 
 
 def _pack(model: ModuleModel, layers: tuple[LayerSpec, ...]) -> PackedModel:
     card = model.card
     tapped = TappedModule(model.module, layers)
     try:
-        graph = _convert(tapped, card.input.size_px)
+        graph = _convert(tapped, input_shape(card.input))
     except Exception as error:  # the converter lets through whatever its parts raise
         raise CannotPack(f"{card.name}: cannot be converted ({_first_line(error)}); use --engine torch") from error
     packed = PackedModel(_card_of(card, layers), *serialized(_named(graph, layers)))
@@ -61,16 +77,15 @@ def _pack(model: ModuleModel, layers: tuple[LayerSpec, ...]) -> PackedModel:
     return packed
 
 
-def _convert(tapped: TappedModule, size_px: tuple[int, int]) -> Any:
+def _convert(tapped: TappedModule, shape: tuple[int, ...]) -> Any:
     """Trace and convert, silently: tracing warns about every shape that code looks at, but the check decides."""
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    height, width = size_px
-    example = torch.zeros(TRACED_BATCH, 3, height, width)
+    example = torch.zeros(TRACED_BATCH, *shape)
     with torch.no_grad(), quiet(), contextlib.redirect_stdout(io.StringIO()):
         # The tracer's own check runs the module again and compares all the outputs, for minutes with many layers.
         decoder = TorchScriptPythonDecoder(tapped, example_input=example, trace_kwargs={"check_trace": False})
-        return ov.convert_model(decoder, example_input=example, input=[[-1, 3, height, width]])
+        return ov.convert_model(decoder, example_input=example, input=[[-1, *shape]])
 
 
 def check(packed: PackedModel, tapped: TappedModule, *, tolerance: float = TOLERANCE) -> dict[str, float]:
@@ -79,9 +94,9 @@ def check(packed: PackedModel, tapped: TappedModule, *, tolerance: float = TOLER
     All layers at once, then the embedding and the logits alone, as they are mostly run. Returns each layer's largest
     error relative to the layer's largest value; raises CannotPack above ``tolerance``.
     """
-    height, width = packed.card.input.size_px
     generator = torch.Generator().manual_seed(1)
-    pixels = torch.randn(CHECKED_BATCH, 3, height, width, generator=generator)
+    number = CHECKED_CLIPS if packed.card.input.clip_frames > 1 else CHECKED_BATCH
+    pixels = torch.randn(number, *input_shape(packed.card.input), generator=generator)
     with torch.inference_mode():
         expected = {spec.name: value.numpy() for spec, value in zip(tapped.layers, tapped(pixels), strict=True)}
     errors = _compare(packed, pixels.numpy(), expected, tolerance)
@@ -108,9 +123,9 @@ def _compare(packed: PackedModel, pixels: Floats, expected: dict[str, Floats], t
 
 
 def run(packed: PackedModel, pixels: Floats, layers: Sequence[str] | None = None) -> dict[str, Floats]:
-    """Layers of a packed model for normalized float32 pixels ``(N, 3, H, W)``, computed in float32 on the CPU.
+    """Layers of a packed model for normalized float32 pixels, computed in float32 on the CPU.
 
-    With ``layers``, the graph is cut down to them before it is compiled, as an engine does; without, all are tapped.
+    Pixels are ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips. With ``layers``, the graph is cut down to them before it is compiled, as an engine does; without, all are tapped.
     """
     core = ov.Core()
     graph = core.read_model(model=packed.graph_xml, weights=packed.weights)

@@ -16,7 +16,7 @@ from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Pool, Recipe
 from visfeat.resize import HAS_FAST_RESIZER
 
-_OPTIONS = {"clip_fps": "clip-fps", "consecutive": "clip-frames"}
+_OPTIONS = {"clip_fps": "clip-fps", "consecutive": "clip-frames", "pool_time": "pool-time"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Prepared:
     @property
     def row_shapes(self) -> dict[str, tuple[int, ...]]:
         """Layer -> shape of one row after pooling."""
-        return {spec.name: pooled_shape(spec, how) for spec, how in zip(self.layers, self.pools, strict=True)}
+        over_time = self.recipe.pool_time
+        pairs = zip(self.layers, self.pools, strict=True)
+        return {spec.name: pooled_shape(spec, how, over_time) for spec, how in pairs}
 
     @property
     def preprocessor(self) -> Preprocessor:
@@ -115,7 +117,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
 def _clip_fields(recipe: Recipe, spec: InputSpec) -> dict[str, Any]:
     """The fields of clips, filled for a network of clips; raises UsageError where the network has no use for one."""
     if spec.clip_frames == 1:
-        for field in ("clip", "stride", "clip_fps", "consecutive", "tail"):
+        for field in ("clip", "stride", "clip_fps", "consecutive", "tail", "pool_time"):
             if getattr(recipe, field) is not None:
                 raise UsageError(f"--{_OPTIONS.get(field, field)}: {recipe.model} looks at one picture at a time")
         return {}

@@ -24,6 +24,8 @@ from visfeat.models.source import LoadedModel, ModuleModel
 from visfeat.models.taps import TappedModule
 
 GPU_BATCH_SIZE, CPU_BATCH_SIZE = 32, 16
+GPU_CLIPS, CPU_CLIPS = 8, 2
+"""Batches of clips, each of which has as many pixels as a batch of pictures."""
 IN_FLIGHT = 2
 """Batches on a GPU at once: one computes while the next one's pixels travel."""
 
@@ -59,17 +61,17 @@ class TorchNetwork:
         """Check the device, move the module there."""
         self.layers: tuple[LayerSpec, ...] = tuple(model.card.layer(name) for name in options.layers)
         self._device = _device(options.device)
-        self.batch_size = options.batch_size or (CPU_BATCH_SIZE if self._device.type == "cpu" else GPU_BATCH_SIZE)
+        self._clips = options.input.clip_frames > 1
+        self.batch_size = options.batch_size or self._own_batch_size()
         self._dtype = _PRECISIONS[options.precision]
         self._name = model.card.name
-        self._clips = options.input.clip_frames > 1
         if options.threads is not None and self._device.type == "cpu":
             torch.set_num_threads(options.threads)
         with self._memory():
             module = TappedModule(model.module, self.layers).to(self._device)
             # Convolutions on the tensor cores want the channels last.
-            on_cuda = self._device.type == "cuda" and not self._clips
-            self._module = module.to(memory_format=torch.channels_last) if on_cuda else module
+            layout: Any = torch.channels_last_3d if self._clips else torch.channels_last
+            self._module = module.to(memory_format=layout) if self._device.type == "cuda" else module
             self._mean = 255.0 * torch.tensor(options.input.mean, device=self._device)
             self._std = 255.0 * torch.tensor(options.input.std, device=self._device)
         self.facts: Mapping[str, str] = {
@@ -90,6 +92,11 @@ class TorchNetwork:
                 yield self._finish(pending.popleft())
         while pending:
             yield self._finish(pending.popleft())
+
+    def _own_batch_size(self) -> int:
+        if self._clips:
+            return CPU_CLIPS if self._device.type == "cpu" else GPU_CLIPS
+        return CPU_BATCH_SIZE if self._device.type == "cpu" else GPU_BATCH_SIZE
 
     def _start(self, tag: Tag, pixels: NDArray[np.uint8]) -> _Pending[Tag]:
         host = torch.from_numpy(np.ascontiguousarray(pixels))

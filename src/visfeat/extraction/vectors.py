@@ -33,7 +33,7 @@ def vectors_of(outputs: Outputs, prepared: Prepared) -> BatchVectors:
     values: dict[str, NDArray[np.floating[Any]]] = {}
     finite = np.ones(prepared.network.batch_size, dtype=bool)
     for spec, how in zip(prepared.layers, prepared.pools, strict=True):
-        pooled = pool(outputs[spec.name], spec, how)
+        pooled = pool(outputs[spec.name], spec, how, recipe.pool_time)
         if recipe.normalize:
             pooled = unit_length(pooled)
         # A float16 that overflows becomes an infinity, which is found here and not later.

@@ -41,11 +41,13 @@ def compiled_folder() -> Path:
     return cache_folder() / _COMPILED
 
 
-def cache_key(model: str, *, weights: str = "pretrained", size_px: int | None = None) -> str | None:
+def cache_key(
+    model: str, *, weights: str = "pretrained", size_px: int | None = None, clip_frames: int | None = None
+) -> str | None:
     """32 hex digits, or None for a model that names and versions do not pin down: your own, or another package's."""
     if model.partition("/")[0] not in _ZOOS:
         return None
-    facts = {
+    facts: dict[str, object] = {
         "model": model,
         "weights": weights,
         "files": _stamps(weights) + _stamps(model.partition("/")[2]),
@@ -53,6 +55,8 @@ def cache_key(model: str, *, weights: str = "pretrained", size_px: int | None = 
         "versions": {name: _version(name) for name in _LIBRARIES},
         "packing": [PACKING_VERSION, CARD_VERSION],
     }
+    if clip_frames is not None:
+        facts["clip_frames"] = clip_frames
     text = json.dumps(facts, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -12,6 +12,8 @@ from torch import nn
 
 from visfeat.card import InputSpec, ModelCard
 from visfeat.errors import ModelError, UsageError
+from visfeat.models.clip_length import with_clip
+from visfeat.models.shapes import input_shape
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.models.survey import Survey, survey
 from visfeat.models.taps import freeze
@@ -41,10 +43,11 @@ class Description:
 
 
 def describe(module: nn.Module, known: Description, request: ModelRequest) -> ModuleModel:
-    """Look at the module and write its card.
+    """Look at the module and write its card; for clips of ``request.clip_frames`` where that is given.
 
-    Raises UsageError where it does not take the input size that was asked for; ModelError where it does not run.
+    Raises UsageError where it does not take the input that was asked for; ModelError where it does not run.
     """
+    known = replace(known, input=with_clip(known.input, request.clip_frames, model=known.name))
     module = freeze(module.float().cpu())
     seen = _survey(module, known, request)
     default = known.default_layer or seen.default_layer
@@ -76,15 +79,19 @@ def _survey(module: nn.Module, known: Description, request: ModelRequest) -> Sur
             classifier=known.classifier,
             prefix_tokens=known.prefix_tokens,
             channels_last=known.channels_last,
+            clip_frames=known.input.clip_frames,
         )
     except ModelError as error:
         raise ModelError(f"{known.name}: {error}") from None
     except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        if request.size_px is not None:
-            raise UsageError(f"--size {request.size_px}: {known.name} does not take it ({reason})") from None
-        height, width = known.input.size_px
-        raise ModelError(f"{known.name}: does not run on pictures of {height} x {width} pixels ({reason})") from error
+        asked = {"--size": request.size_px, "--clip": request.clip_frames}
+        options = " ".join(f"{option} {value}" for option, value in asked.items() if value is not None)
+        if options:
+            raise UsageError(f"{options}: {known.name} does not take it ({reason})") from None
+        shape = " x ".join(str(length) for length in input_shape(known.input)[1:])
+        what = "clips of" if known.input.clip_frames > 1 else "pictures of"
+        raise ModelError(f"{known.name}: does not run on {what} {shape} pixels ({reason})") from error
 
 
 @contextmanager

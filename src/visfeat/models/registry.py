@@ -28,15 +28,17 @@ def source_of(model: str) -> tuple[ModelSource, str]:
     return entry.load()(), name
 
 
-def load_model(model: str, *, weights: str = "pretrained", size_px: int | None = None) -> LoadedModel:
-    """Load a model, for another input size where ``size_px`` says so.
+def load_model(
+    model: str, *, weights: str = "pretrained", size_px: int | None = None, clip_frames: int | None = None
+) -> LoadedModel:
+    """Load a model, for another input size or number of frames where ``size_px`` or ``clip_frames`` says so.
 
     Raises UnknownModel, UsageError, ModelError, WeightsMismatch, or MissingExtra with the pip line.
     """
     entry, name = _entry_of(model)
     with _extra_of(entry):
         source: ModelSource = entry.load()()
-        return source.load(ModelRequest(name, weights, size_px))
+        return source.load(ModelRequest(name, weights, size_px, clip_frames))
 
 
 def model_names(pattern: str = "*") -> list[str]:

@@ -10,7 +10,7 @@ from visfeat.card import InputSpec
 from visfeat.errors import UsageError
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
-from visfeat.models.shapes import layer_spec
+from visfeat.models.shapes import input_shape, layer_spec
 
 SMALLEST_SIZE_PX = 32
 
@@ -25,19 +25,28 @@ def resized(packed: PackedModel, size_px: int) -> PackedModel:
     if size_px < SMALLEST_SIZE_PX:
         raise UsageError(f"--size {size_px}: {packed.card.name} takes {SMALLEST_SIZE_PX} pixels or more")
     graph = ov.Core().read_model(model=packed.graph_xml, weights=packed.weights)
-    graph.reshape([-1, 3, size_px, size_px])
+    spec = input_at(packed.card.input, size_px)
+    graph.reshape([-1, *input_shape(spec)])
     layers = tuple(
-        layer_spec(spec.name, item_shape(graph.output(spec.name)), module=spec.module) for spec in packed.card.layers
+        layer_spec(layer.name, item_shape(graph.output(layer.name)), module=layer.module, clip_frames=spec.clip_frames)
+        for layer in packed.card.layers
     )
-    card = packed.card.model_copy(update={"layers": layers, "input": input_at(packed.card.input, size_px)})
+    card = packed.card.model_copy(update={"layers": layers, "input": spec})
     xml, weights = serialized(graph)
     return PackedModel(card, xml, weights)
 
 
 def input_at(spec: InputSpec, size_px: int) -> InputSpec:
     """The same preprocessing for another square size: what is resized to grows with what is cut out."""
-    resize_px = spec.resize_px * size_px // min(spec.size_px)
-    return spec.model_copy(update={"size_px": (size_px, size_px), "resize_px": resize_px})
+    own = min(spec.size_px)
+    to = spec.resize_to_px
+    return spec.model_copy(
+        update={
+            "size_px": (size_px, size_px),
+            "resize_px": spec.resize_px * size_px // own,
+            "resize_to_px": None if to is None else (to[0] * size_px // own, to[1] * size_px // own),
+        }
+    )
 
 
 def item_shape(port: Any) -> tuple[int, ...]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from visfeat.card import LayerSpec
 from visfeat.errors import ModelError
+from visfeat.models.calls import CONVOLUTIONS, Call, Values, record
 from visfeat.models.shapes import count_prefix, layer_spec
-from visfeat.models.taps import INPUT, OUTPUT, Watched, first_tensor, freeze
+from visfeat.models.taps import INPUT, OUTPUT, freeze
 from visfeat.recipe import Pool
+
+
+_CLASS_TOKENS = ("class_token", "cls_token")
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,6 @@ class Survey:
     logits_layer: str | None
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One call of one module: its output for the first image, and its input where it may be the classifier."""
-
-    path: str
-    number: int
-    module: nn.Module
-    output: Tensor
-    given: Tensor | None = None
-    windows: bool = False
-    """The output is that of the windows into which the image was cut."""
-
-
 def survey(
     module: nn.Module,
     size_px: tuple[int, int],
@@ -46,8 +36,11 @@ def survey(
     classifier: bool,
     prefix_tokens: int | None = None,
     channels_last: bool = False,
+    clip_frames: int = 1,
 ) -> Survey:
-    """Run random pixels ``(2, 3, *size_px)`` through the module and describe what was seen, in call order.
+    """Run random pixels through the module and describe what was seen, in call order.
+
+    The pixels are ``(2, 3, *size_px)``, or ``(2, 3, clip_frames, *size_px)`` for a network of clips.
 
     ``classifier``: the output are logits, so the embedding is what its last linear layer is given; else the output
     itself is. ``prefix_tokens``: how many class and register tokens there are, None to guess from the shapes.
@@ -55,66 +48,34 @@ def survey(
     """
     freeze(module)
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randn(2, 3, *size_px, generator=generator)
+    frames = (clip_frames,) if clip_frames > 1 else ()
+    pixels = torch.randn(2, 3, *frames, *size_px, generator=generator)
     with torch.inference_mode():
-        pair, _ = _record(module, pixels, 2)
+        pair, _ = record(module, pixels)
         # The first image alone: a layer that mixes images, or has its batch elsewhere, gives something else.
-        alone, output = _record(module, pixels[:1], 1)
-    if output is None or output.numel() == 0 or len(alone) != len(pair):
+        alone, output = record(module, pixels[:1])
+    if output is None or output.size == 0 or len(alone) != len(pair):
         raise ModelError(f"{type(module).__name__}: its output is not one tensor of floats for each image")
-    named = dict(_named([call for call, both in zip(alone, pair, strict=True) if _same_item(call, both)]))
-    if not any(_equal(call.output, output) for call in named.values()):
-        named[OUTPUT] = _Call(OUTPUT, 0, module, output)
-    default, pool = _embedding(named, output, classifier)
-    layers = tuple(_spec(name, call, prefix_tokens, channels_last) for name, call in named.items())
+    named = dict(_named([call for call, both in zip(alone, pair, strict=True) if call.output.is_near(both.output)]))
+    if not any(call.output.equals(output) for call in named.values()):
+        named[OUTPUT] = Call(OUTPUT, 0, module, output)
+    prefix = count_class_tokens(module) if prefix_tokens is None and clip_frames > 1 else prefix_tokens
+    layers_of = _Describer(prefix, channels_last, clip_frames)
+    default, pool = _embedding(named, output, classifier, layers_of)
+    layers = tuple(layers_of.spec(name, call) for name, call in named.items())
     return Survey(layers, default, pool, _shallowest(named, output) if classifier else None)
 
 
-def _record(module: nn.Module, pixels: Tensor, batch: int) -> tuple[list[_Call], Tensor | None]:
-    """All calls in the order in which they returned, with the first image's values, and the module's output."""
-    calls: list[_Call] = []
-
-    def note(path: str, number: int, part: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        given = first_tensor(inputs) if isinstance(part, (nn.Linear, nn.Conv2d)) else None
-        item, windows = _first_item(output, batch)
-        calls.append(_Call(path, number, part, item, None if given is None else _first_item(given, batch)[0], windows))
-
-    with Watched(module, note):
-        output = first_tensor(module(pixels))
-    return calls, None if output is None else _first_item(output, batch)[0]
-
-
-def _first_item(values: Tensor, batch: int) -> tuple[Tensor, bool]:
-    """The part of the first image, and whether it is several windows ``(N * windows, ...)``; those keep their axis."""
-    if values.ndim == 0 or values.shape[0] % batch or not values.is_floating_point():
-        return values.new_empty(0), False
-    share = values.shape[0] // batch
-    first = values[:share].clone()
-    return (first[0], False) if share == 1 else (first, True)
-
-
-def _same_item(alone: _Call, pair: _Call) -> bool:
-    """Whether a layer gives an image the same values with and without a neighbor."""
-    if alone.output.numel() == 0 or alone.output.shape != pair.output.shape:
-        return False
-    difference = (alone.output - pair.output).abs_().max()
-    return bool(difference <= 1e-3 * alone.output.abs().max())
-
-
-def _named(calls: list[_Call]) -> Iterator[tuple[str, _Call]]:
+def _named(calls: list[Call]) -> Iterator[tuple[str, Call]]:
     """Layer names: the path, with the number of the call where there are several."""
     often = {call.path for call in calls if call.number > 0}
     for call in calls:
         yield (f"{call.path}#{call.number}" if call.path in often else call.path), call
 
 
-def _equal(a: Tensor, b: Tensor) -> bool:
-    return a.numel() == b.numel() and torch.equal(a.flatten(), b.flatten())
-
-
-def _shallowest(named: dict[str, _Call], values: Tensor) -> str | None:
+def _shallowest(named: dict[str, Call], values: Values) -> str | None:
     """The layer whose output has these values; of several the least nested, no dropout, of that shape, the first."""
-    found = [name for name, call in named.items() if _equal(call.output, values)]
+    found = [name for name, call in named.items() if call.output.equals(values)]
     if not found:
         return None
 
@@ -125,55 +86,78 @@ def _shallowest(named: dict[str, _Call], values: Tensor) -> str | None:
     return min(found, key=rank)
 
 
-def _embedding(named: dict[str, _Call], output: Tensor, classifier: bool) -> tuple[str, Pool | None]:
+def _embedding(
+    named: dict[str, Call], output: Values, classifier: bool, layers_of: _Describer
+) -> tuple[str, Pool | None]:
     """Name and pooling of the layer that holds the pooled embedding; adds the layer where it has no name yet."""
     linear = _last_linear(named, output) if classifier else None
     wanted = output if linear is None else linear.given
     assert wanted is not None
     exact = None if classifier and linear is None else _shallowest(named, wanted)
     if exact is not None:
-        return exact, None if wanted.ndim != 2 else "cls" if count_prefix(len(wanted)) else "avg"
+        return exact, None if len(wanted.shape) != 2 else "cls" if layers_of.count_prefix(wanted) else "avg"
     for name, call in named.items():
-        if call.output.ndim == 2 and _equal(call.output[0], wanted):
+        if call.output.begins_with(wanted):
             return name, "cls"
     if linear is None:
         return _before_output(named, output), None
     # Pooled by a function, not by a module: known only as what the classifier is given.
     name = linear.path + INPUT
-    named[name] = _Call(name, 0, linear.module, wanted)
+    named[name] = Call(name, 0, linear.module, wanted)
     return name, None
 
 
-def _last_linear(named: dict[str, _Call], output: Tensor) -> _Call | None:
+def _last_linear(named: dict[str, Call], output: Values) -> Call | None:
     """The linear layer, or convolution over a map of one class each, that makes the logits."""
     calls = [call for call in named.values() if call.given is not None]
     for call in calls:
-        if isinstance(call.module, nn.Linear) and _equal(call.output, output):
+        if isinstance(call.module, nn.Linear) and call.output.equals(output):
             return call
     # Two heads whose mean is the output (distilled networks): the first; class maps that are pooled: the last.
     for call in calls:
-        if isinstance(call.module, nn.Linear) and call.module.out_features == output.numel():
+        if isinstance(call.module, nn.Linear) and call.module.out_features == output.size:
             return call
-    maps = [call for call in calls if isinstance(call.module, nn.Conv2d) and call.module.out_channels == output.numel()]
+    maps = [call for call in calls if isinstance(call.module, CONVOLUTIONS) and call.module.out_channels == output.size]
     return maps[-1] if maps else None
 
 
-def _before_output(named: dict[str, _Call], output: Tensor) -> str:
+def _before_output(named: dict[str, Call], output: Values) -> str:
     """The last layer that does not give the output itself."""
-    others = [name for name, call in named.items() if not _equal(call.output, output)]
+    others = [name for name, call in named.items() if not call.output.equals(output)]
     return others[-1] if others else next(iter(named))
 
 
-def _spec(name: str, call: _Call, prefix_tokens: int | None, channels_last: bool) -> LayerSpec:
-    of_last_axis = isinstance(call.module, (nn.Linear, nn.LayerNorm))
-    of_first_axis = isinstance(call.module, (nn.Conv2d, nn.BatchNorm2d))
-    spec = layer_spec(
-        name,
-        tuple(call.output.shape),
-        module=type(call.module).__name__,
-        channels_last=of_last_axis or (channels_last and not of_first_axis),
-        prefix_tokens=prefix_tokens,
-    )
-    if call.windows:
-        return spec.model_copy(update={"kind": "other", "channels_last": False, "prefix_tokens": 0})
-    return spec
+@dataclass(frozen=True)
+class _Describer:
+    """Describes layers with what is known of the whole network."""
+
+    prefix_tokens: int | None
+    channels_last: bool
+    clip_frames: int
+
+    def count_prefix(self, tokens: Values) -> int:
+        """Class and register tokens of the embedding ``(T, C)``."""
+        known = None if self.clip_frames == 1 else self.prefix_tokens
+        return count_prefix(tokens.shape[0], known, self.clip_frames)
+
+    def spec(self, name: str, call: Call) -> LayerSpec:
+        """A layer by the call that gave it."""
+        of_last_axis = isinstance(call.module, (nn.Linear, nn.LayerNorm))
+        of_first_axis = isinstance(call.module, (*CONVOLUTIONS, nn.BatchNorm2d, nn.BatchNorm3d))
+        spec = layer_spec(
+            name,
+            call.output.shape,
+            module=type(call.module).__name__,
+            channels_last=of_last_axis or (self.channels_last and not of_first_axis),
+            prefix_tokens=self.prefix_tokens,
+            clip_frames=self.clip_frames,
+        )
+        if call.windows:
+            return spec.model_copy(update={"kind": "other", "channels_last": False, "prefix_tokens": 0})
+        return spec
+
+
+def count_class_tokens(module: nn.Module) -> int:
+    """How many class tokens a network learned: parameters ``class_token`` or ``cls_token`` ``(..., tokens, C)``."""
+    learned = [value for name, value in module.named_parameters() if name.rpartition(".")[2] in _CLASS_TOKENS]
+    return sum(value.shape[-2] if value.ndim > 1 else 1 for value in learned)

@@ -92,7 +92,7 @@ class Watched:
 class TappedModule(nn.Module):
     """A module that returns the outputs of the given layers, in their order.
 
-    ``forward`` takes float ``(N, 3, H, W)`` and returns a tuple of tensors ``(N, *spec.shape)``: clones, so that
+    ``forward`` takes float ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips, and returns a tuple of tensors ``(N, *spec.shape)``: clones, so that
     nothing done in place later in the pass (``x += shortcut``) changes them.
     """
 

@@ -1,4 +1,4 @@
-"""Models of torchvision: its image classifiers, ``torchvision/resnet50``."""
+"""Models of torchvision: its classifiers of images and of clips, ``torchvision/resnet50``, ``torchvision/r3d_18``."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import Any
 
 from visfeat.card import InputSpec
 from visfeat.errors import UnknownModel, UsageError, nearest_names
+from visfeat.models.clip_length import with_clip
 from visfeat.models.source import ModelRequest, ModuleModel
+from visfeat.models.torchvision_clips import clip_input, clip_settings
 
 # Their own initialization takes many seconds; the plain one of each layer will do.
 _SLOW_TO_INITIALIZE = ("googlenet", "inception_v3")
 
 
 class TorchvisionModels:
-    """The source ``torchvision``: classification of images."""
+    """The source ``torchvision``: classification of images and of clips."""
 
     needs_torch = True
 
     def names(self) -> list[str]:
-        """All image classifiers."""
+        """All classifiers of images, then those of clips."""
         from torchvision import models
 
-        return list(models.list_models(module=models))
+        return [*models.list_models(module=models), *models.list_models(module=models.video)]
 
     def load(self, request: ModelRequest) -> ModuleModel:
         """Build a network with the weights asked for; its input is that of the architecture's default weights."""
@@ -35,12 +37,18 @@ class TorchvisionModels:
             hint = nearest_names(request.name, names)
             raise UnknownModel(f"no model torchvision/{request.name}{hint} (visfeat models 'torchvision/*' lists them)")
         weights = models.get_model_weights(request.name).DEFAULT
+        clips = clip_settings(request.name)
+        if clips is not None:
+            spec = clip_input(weights.transforms(), clips, request.size_px)
+            with_clip(spec, request.clip_frames, model=f"torchvision/{request.name}", fewest=clips.fewest)
+        else:
+            spec = _input_spec(weights.transforms(), request.size_px)
         module = _with_size(_build(request), request)
         categories = tuple(weights.meta.get("categories", ()))
         known = Description(
             name=f"torchvision/{request.name}",
             source=f"torchvision, {weights}",
-            input=_input_spec(weights.transforms(), request.size_px),
+            input=spec,
             classifier=True,
             license="BSD-3-Clause",
             class_names=categories if len(categories) == _count_classes(module) else (),

@@ -125,7 +125,7 @@ def weights_digest(module: nn.Module) -> str:
 
 def head_of(module: nn.Module) -> str | None:
     """Path of the classifier: the last linear layer, else the last convolution; None where there is neither."""
-    for kind in (nn.Linear, nn.Conv2d):
+    for kind in (nn.Linear, (nn.Conv2d, nn.Conv3d)):
         paths: list[str] = [path for path, part in module.named_modules() if isinstance(part, kind)]
         if paths:
             return paths[-1]
