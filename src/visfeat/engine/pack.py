@@ -125,7 +125,8 @@ def _compare(packed: PackedModel, pixels: Floats, expected: dict[str, Floats], t
 def run(packed: PackedModel, pixels: Floats, layers: Sequence[str] | None = None) -> dict[str, Floats]:
     """Layers of a packed model for normalized float32 pixels, computed in float32 on the CPU.
 
-    Pixels are ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips. With ``layers``, the graph is cut down to them before it is compiled, as an engine does; without, all are tapped.
+    Pixels are ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips. With ``layers``, the graph is cut down to them
+    before it is compiled, as an engine does; without, all are tapped.
     """
     core = ov.Core()
     graph = core.read_model(model=packed.graph_xml, weights=packed.weights)

@@ -15,7 +15,6 @@ from visfeat.models.shapes import count_prefix, layer_spec
 from visfeat.models.taps import INPUT, OUTPUT, freeze
 from visfeat.recipe import Pool
 
-
 _CLASS_TOKENS = ("class_token", "cls_token")
 
 

@@ -92,8 +92,8 @@ class Watched:
 class TappedModule(nn.Module):
     """A module that returns the outputs of the given layers, in their order.
 
-    ``forward`` takes float ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips, and returns a tuple of tensors ``(N, *spec.shape)``: clones, so that
-    nothing done in place later in the pass (``x += shortcut``) changes them.
+    ``forward`` takes float ``(N, 3, H, W)``, or ``(N, 3, T, H, W)`` for clips, and returns a tuple of tensors
+    ``(N, *spec.shape)``: clones, so that nothing done in place later in the pass (``x += shortcut``) changes them.
     """
 
     def __init__(self, module: nn.Module, layers: Sequence[LayerSpec]) -> None:
