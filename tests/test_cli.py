@@ -122,7 +122,7 @@ def test_models_layers_doctor_and_cache(capsys):
     [
         (["extract"], "nothing to extract"),
         (["extract", "/no/such/folder"], "/no/such/folder"),
-        (["extract", ".", "--every", "soon"], "--every soon: not a duration"),
+        (["extract", ".", "--every", "soon"], "--every soon: 'soon' is not a duration"),
         (["extract", ".", "--every", "0s"], "must be more than 0"),
         (["extract", ".", "--every", "1s", "--fps", "2"], "exclude each other"),
         (["extract", ".", "--pool", "mean"], "pool"),

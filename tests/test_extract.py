@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,44 @@ def test_a_changed_file_is_done_again_and_redo_does_all(media, tmp_path):
     redone = vf.extract(folder, store=store, redo=True)
     assert (redone.items["done"], redone.rows) == (2, 2)
     assert np.array_equal(vf.open_store(store).features()[0], after)
+
+
+def test_redo_takes_new_paths_too_and_a_moved_file_leaves_its_old_name(media, tmp_path):
+    folder, store = tmp_path / "media", tmp_path / "s.vf"
+    folder.mkdir()
+    for n in (0, 1):
+        shutil.copy(media / f"{n}.jpg", folder)
+    vf.extract(folder, store=store)
+    (folder / "0.jpg").rename(folder / "moved.jpg")
+    run = vf.extract(folder, store=store)
+    assert run.items["unchanged"] == 2
+    assert [Path(uri).name for uri in vf.open_store(store).features()[1]["uri"].to_pylist()] == ["1.jpg", "moved.jpg"]
+    (folder / "moved.jpg").rename(folder / "again.jpg")
+    run = vf.extract(folder / "again.jpg", store=store, redo=True)
+    assert (run.items["done"], run.items["unchanged"], run.rows) == (1, 0, 1)
+
+
+def test_evenly_spaced_frames_of_a_damaged_video_are_partial(tmp_path):
+    whole = write_numbered(tmp_path / "whole.mkv", 250)
+    path = tmp_path / "cut.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    run = vf.extract(path, store=tmp_path / "s.vf", frames=3)
+    assert (run.items["partial"], run.rows) == (1, 3)
+
+
+def test_an_extractor_may_be_called_by_several_threads(media):
+    ex = vf.Extractor()
+    paths = [[media / f"{n}.jpg"] * 3 for n in range(4)]
+    alone = [ex(each) for each in paths]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for expected, found in zip(alone, pool.map(ex, paths), strict=True):
+                assert np.array_equal(expected, found)
+
+
+def test_an_extractor_takes_no_other_recipe_for_a_video(media):
+    with pytest.raises(UsageError, match="normalize: video\\(\\) takes"):
+        vf.Extractor().video(media / "v.mp4", normalize=True)
 
 
 def test_dry_run_writes_nothing(media, tmp_path):

@@ -87,8 +87,9 @@ def test_a_source_that_is_not_there_is_named(tmp_path):
 
 
 def test_stores_are_passed_over_in_folders_and_refused_as_sources(tmp_path):
-    touch(tmp_path, "a.jpg", "features.vf/data.bin", "other/visfeat-store.json", "other/data.bin")
-    assert names(tmp_path, tmp_path) == ["a.jpg"]
+    touch(tmp_path, "a.jpg", "features.vf/visfeat-store.json", "features.vf/data.bin", "album.vf/b.jpg")
+    touch(tmp_path, "other/visfeat-store.json", "other/data.bin")
+    assert names(tmp_path, tmp_path) == ["a.jpg", "album.vf/b.jpg"]
     with pytest.raises(UsageError, match="feature store"):
         find_media([tmp_path / "features.vf"])
 

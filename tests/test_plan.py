@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visfeat.extraction.plan import plan
+from visfeat.extraction.plan import moved_away, plan
 from visfeat.media.item import Kind, MediaItem
 from visfeat.store.records import KnownItem, Status
 
@@ -32,7 +32,6 @@ def test_only_what_is_missing_is_done():
     assert {each.uri for each in planned.todo} == {"/failed", "/unreadable", "/other-recipe", "/new"}
     assert planned.known == {Status.DONE: 1, Status.PARTIAL: 1, Status.IGNORED: 1}
     assert planned.total == len(items)
-    assert planned.forget == set()
 
 
 def test_a_changed_size_or_time_is_looked_at():
@@ -42,4 +41,16 @@ def test_a_changed_size_or_time_is_looked_at():
 def test_redo_does_all_media_again():
     planned = plan([item(uri) for uri in KNOWN], KNOWN, OUTCOMES, redo=True)
     assert {each.uri for each in planned.todo} == set(KNOWN) - {"/text"}
-    assert planned.forget == {"h1", "h2", "h3"}
+
+
+def test_a_moved_file_is_the_same_item_and_a_copied_one_is_not(tmp_path):
+    here = tmp_path / "here.jpg"
+    here.touch()
+    known = {
+        "/gone/a.jpg": KnownItem(1, 1, "h1", Kind.IMAGE, Status.DONE),
+        str(here): KnownItem(1, 1, "h1", Kind.IMAGE, Status.DONE),
+        "/gone/b.jpg": KnownItem(1, 1, "h2", Kind.IMAGE, Status.DONE),
+    }
+    assert moved_away(known, {"/new/a.jpg": "h1"}) == ["/gone/a.jpg"]
+    assert moved_away(known, {str(here): "h1"}) == []
+    assert moved_away(known, {"/new/c.jpg": "h3"}) == []

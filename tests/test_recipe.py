@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visfeat.errors import UsageError
-from visfeat.recipe import Recipe, recipe_of
+from visfeat.recipe import Recipe, recipe_of, run_options
 
 
 def test_the_same_frames_have_the_same_digest_however_asked_for():
@@ -65,7 +65,7 @@ def test_a_recipe_file_is_named_after_its_stem_and_options_override_it(tmp_path)
     ("options", "message"),
     [
         ({"every_s": 0}, "every_s: must be more than 0"),
-        ({"every_s": "soon"}, "every_s: 'soon' is not a number"),
+        ({"every_s": "soon"}, "every_s: 'soon' is not a duration"),
         ({"fps": 1, "frames": 2}, "fps and frames exclude each other"),
         ({"layer": "fc"}, "there is no option 'layer'; did you mean layers"),
         ({"pool": "mean"}, "pool: Input should be"),
@@ -74,6 +74,9 @@ def test_a_recipe_file_is_named_after_its_stem_and_options_override_it(tmp_path)
         ({"frames": 0}, "frames must be at least 1"),
         ({"crop": (0, 0, 0, 1)}, "crop is x,y,width,height"),
         ({"top": -1}, "cannot be negative"),
+        ({"std": (0, 1, 1)}, "std must be more than 0"),
+        ({"mean": (float("nan"), 0, 0)}, "mean must be finite"),
+        ({"crop": (0, 0, float("inf"), 1)}, "crop must be finite"),
     ],
 )
 def test_wrong_options_are_named(options, message):
@@ -91,3 +94,18 @@ def test_wrong_recipe_files_are_named(tmp_path):
     path.write_text("evry_s = 1")
     with pytest.raises(UsageError, match="did you mean every_s"):
         Recipe.from_toml(path)
+
+
+def test_a_file_may_speak_the_words_of_the_command_line(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(
+        'every = "500ms"\nlayers = "a,b"\npool = "avg,max"\ncrop = "0,0,0.5,1"\nclip-fps = 15\n'
+        'store = "media.vf"\nmax-pixels = 1000\nthreads = 1\n'
+    )
+    recipe = Recipe.from_toml(path)
+    assert (recipe.every_s, recipe.layers, recipe.pool) == (Fraction(1, 2), ("a", "b"), ("avg", "max"))
+    assert (recipe.crop, recipe.clip_fps) == ((0, 0, 0.5, 1), 15)
+    assert run_options(path) == {"store": "media.vf", "max_pixels": 1000, "threads": 1}
+    path.write_text('threads = "two"')
+    with pytest.raises(UsageError, match="threads: must be of type int"):
+        run_options(path)

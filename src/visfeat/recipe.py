@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tomllib
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,9 +19,15 @@ from typing import Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from visfeat.durations import seconds
 from visfeat.errors import UsageError, nearest_names
 
 DEFAULT_MODEL = "bundled/efficientnet_lite0"
+LARGEST_MEAN = 256.0
+RUN_OPTIONS: dict[str, type] = {"store": str, "max_pixels": int, "threads": int}
+"""What may stand in a recipe file though it changes no number."""
+_WORDS = {"every": "every_s", "clip_frames": "consecutive"}
+_LISTS = ("layers", "pool", "crop", "mean", "std")
 REVISION = 1
 """Raised when the same options come to give other numbers (a changed resize, a changed pooling)."""
 
@@ -100,10 +108,18 @@ class Recipe(BaseModel):
     """Part of the digest only where the engine's numbers depend on it."""
     revision: int = REVISION
 
-    @field_validator("every_s", "fps", "clip_fps", mode="before")
+    @field_validator("every_s", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        """Take a duration as people write it ("500ms"), 0.5 as one half."""
+        if isinstance(value, str):
+            return seconds(value)
+        return None if value is None else positive_fraction(value)
+
+    @field_validator("fps", "clip_fps", mode="before")
     @classmethod
     def _exact(cls, value: Any) -> Any:
-        """Take 0.5 as one half and 29.97 as 2997/100, not as the nearest binary fraction."""
+        """Take 29.97 as 2997/100, not as the nearest binary fraction."""
         return None if value is None else positive_fraction(value)
 
     @field_validator("layers", mode="before")
@@ -117,14 +133,10 @@ class Recipe(BaseModel):
         return tuple(value) if isinstance(value, list) else value
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _one_way_of_sampling(self) -> Self:
         chosen = [field for field in SAMPLING_FIELDS if getattr(self, field)]
         if len(chosen) > 1:
             raise ValueError(f"{' and '.join(chosen)} exclude each other: choose one way of sampling frames")
-        if self.layers is not None and (not self.layers or len(set(self.layers)) != len(self.layers)):
-            raise ValueError("layers must name at least one layer, and each once")
-        if isinstance(self.pool, tuple) and len(self.pool) != len(self.layers or ()):
-            raise ValueError("pool must be one for all layers, or as many as there are layers")
         if self.consecutive and self.clip_fps is not None:
             raise ValueError("clip_fps and consecutive exclude each other: clips by time or by decoded frames")
         for field in ("frames", "size", "batch_size", "clip", "stride"):
@@ -133,6 +145,25 @@ class Recipe(BaseModel):
                 raise ValueError(f"{field} must be at least 1, not {value}")
         if self.top < 0 or (self.stream is not None and self.stream < 0):
             raise ValueError("top and stream cannot be negative")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_that_fit(self) -> Self:
+        if self.layers is not None and (not self.layers or len(set(self.layers)) != len(self.layers)):
+            raise ValueError("layers must name at least one layer, and each once")
+        if isinstance(self.pool, tuple) and len(self.pool) != len(self.layers or ()):
+            raise ValueError("pool must be one for all layers, or as many as there are layers")
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_of_pictures(self) -> Self:
+        for field in ("crop", "mean", "std"):
+            if not all(math.isfinite(value) for value in getattr(self, field) or ()):
+                raise ValueError(f"{field} must be finite numbers")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError("std must be more than 0")
+        if self.mean is not None and max(abs(value) for value in self.mean) > LARGEST_MEAN:
+            raise ValueError(f"mean is of pixels from 0 to 1, at most {LARGEST_MEAN:g}")
         if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) <= 0):
             raise ValueError("crop is x,y,width,height with x, y >= 0 and width, height > 0")
         return self
@@ -181,16 +212,10 @@ class Recipe(BaseModel):
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Recipe:
-        """Read a recipe file; its name is the file's stem unless it says another."""
+        """Read a recipe file; its name is the file's stem unless it says another. Raises UsageError."""
         path = Path(path)
         try:
-            data = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"recipe {path}: cannot be read ({error})") from None
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"recipe {path}: not valid TOML ({error})") from None
-        try:
-            return cls.model_validate({"name": path.stem} | data)
+            return cls.model_validate({"name": path.stem} | in_fields(_read(path)))
         except ValidationError as error:
             raise UsageError(f"recipe {path}: {_complaint(error)}") from None
 
@@ -215,6 +240,37 @@ def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str,
     sampling = {"every_s": None, "fps": None, "frames": None, "every_frame": False, "keyframes": False}
     replaced = sampling if sampling.keys() & given.keys() else {}
     return base.but(**(replaced | given))
+
+
+def run_options(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a recipe file says of the run and not of the numbers: store, max_pixels, threads. Raises UsageError."""
+    found = {name.replace("-", "_"): value for name, value in _read(Path(path)).items()}
+    for name, kind in RUN_OPTIONS.items():
+        if name in found and not isinstance(found[name], kind):
+            raise UsageError(f"recipe {path}: {name}: must be of type {kind.__name__}, not {found[name]!r}")
+    return {name: found[name] for name in RUN_OPTIONS if name in found}
+
+
+def in_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options in the words of the command line as Recipe's fields: ``every = "0.5s"``, ``crop = "0,0,64,64"``."""
+    fields: dict[str, Any] = {}
+    for option, value in options.items():
+        word = option.replace("-", "_")
+        name = _WORDS.get(word, word)
+        if name in RUN_OPTIONS:
+            continue
+        parts = tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else ()
+        fields[name] = parts if name in _LISTS and len(parts) > 1 else value
+    return fields
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {path}: cannot be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"recipe {path}: not valid TOML ({error})") from None
 
 
 def positive_fraction(value: Any) -> Fraction:

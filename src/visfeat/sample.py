@@ -59,6 +59,7 @@ def evenly_spaced(number: int, duration_s: Fraction | None) -> Iterator[Fraction
 def on_display(frames: Iterator[Frame], times_s: Iterator[Fraction]) -> Iterator[Sample]:
     """The frame on display at each time; a frame stands once for each time that falls into its interval.
 
+    All frames are read, also those after the last time: only at its end does a decoder tell what was lost on the way.
     Times ascend. The ones after the end of the video have no frame, nor have those of a stretch that was lost to
     damage: no other frame stands in.
     """
@@ -73,5 +74,3 @@ def on_display(frames: Iterator[Frame], times_s: Iterator[Fraction]) -> Iterator
                 yield Sample(position, time_s, frame)
                 position += 1
             time_s = next(times_s, None)
-        if time_s is None:
-            return

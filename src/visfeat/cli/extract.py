@@ -24,14 +24,21 @@ PICTURE, VECTOR, COMPUTE = "Picture", "Vector", "Computing"
 
 def extract(
     media: Annotated[list[str] | None, Argument(help="Files, folders, globs.", show_default=False)] = None,
-    store: Annotated[Path, Option("--store", "-s", help="The store's folder.")] = Path("features.vf"),
-    recipe: Annotated[Path | None, Option("--recipe", "-r", help="A TOML file with any of the options below.")] = None,
+    store: Annotated[
+        Path | None, Option("--store", "-s", help="The store's folder.", show_default="features.vf")
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        Option("--recipe", "-r", help="A TOML file with any of these options."),
+    ] = None,
     list_: Annotated[str | None, Option("--list", help="A file of paths, one a line; - reads stdin.")] = None,
     redo: Annotated[bool, Option("--redo", help="Extract again what is there already.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be done.")] = False,
     json_: Annotated[bool, Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no summary.")] = False,
-    max_pixels: Annotated[int, Option(help="Refuse pictures that promise more pixels.")] = 250_000_000,
+    max_pixels: Annotated[
+        int | None, Option(help="Refuse pictures that promise more pixels.", show_default="250000000")
+    ] = None,
     model: Annotated[str | None, Option("--model", "-m", help="SOURCE/NAME or a file.", rich_help_panel=MODEL)] = None,
     weights: Annotated[str | None, Option(help="pretrained, FILE or random:SEED.", rich_help_panel=MODEL)] = None,
     layers: Annotated[str | None, Option("--layers", "-l", help="Names, by commas.", rich_help_panel=MODEL)] = None,

@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever reads our output has seen enough (head, less); do not complain again on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        code = complain(f"{error.filename or 'the file system'}: {error.strerror or error}", 1)
     except Exception as error:
         if debug:
             raise
@@ -67,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def complain(message: str, exit_code: int) -> int:
     """Print one error line to stderr; returns the exit code."""
-    print(f"visfeat: error: {message}", file=sys.stderr)
+    one_line = "; ".join(line.strip() for line in message.splitlines() if line.strip())
+    print(f"visfeat: error: {one_line}", file=sys.stderr)
     return exit_code
 
 

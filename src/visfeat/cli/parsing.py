@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from visfeat.durations import seconds
 from visfeat.errors import UsageError
-
-_UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "m": Fraction(60), "h": Fraction(3600)}
 
 
 def duration_s(text: str, *, option: str) -> Fraction:
-    """Seconds from 0.5s, 500ms, 2min, 1h or a bare number of seconds; raises UsageError.
-
-    >>> duration_s("500ms", option="--every")
-    Fraction(1, 2)
-    """
-    number, unit = text.strip(), Fraction(1)
-    for ending, factor in _UNITS.items():
-        if number.endswith(ending):
-            number, unit = number.removesuffix(ending).strip(), factor
-            break
+    """Seconds from 0.5s, 500ms, 2min, 1h or a bare number of seconds; raises UsageError."""
     try:
-        value = Fraction(number) * unit
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"{option} {text}: not a duration; write 0.5s, 500ms, 2min or 1h") from None
-    if value <= 0:
-        raise UsageError(f"{option} {text}: must be more than 0")
-    return value
+        return seconds(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: {error}") from None
 
 
 def words(text: str | None) -> tuple[str, ...] | None:

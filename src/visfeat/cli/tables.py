@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_NO_FOLD = 100_000
 
 if TYPE_CHECKING:
     from visfeat.extraction.run import Run
@@ -23,7 +26,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     for row in rows:
         # Text, not str: square brackets in a file name are no markup.
         table.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
-    Console(soft_wrap=False).print(table)
+    _console().print(table)
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -33,7 +36,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, Text(_shown(value)))
-    Console().print(table)
+    _console().print(table)
 
 
 def print_run(run: Run) -> None:
@@ -43,7 +46,12 @@ def print_run(run: Run) -> None:
     facts += [("rows", run.rows), ("seconds", round(run.elapsed_s, 1))]
     print_facts(facts)
     if not run.dry and (run.items["failed"] or run.items["partial"]):
-        Console().print(Text(f"visfeat failures {run.store} says what went wrong"))
+        _console().print(Text(f"visfeat failures {run.store} says what went wrong"))
+
+
+def _console() -> Console:
+    """Folds at the terminal's width; what goes into a pipe or a file is never folded."""
+    return Console() if sys.stdout.isatty() else Console(width=_NO_FOLD)
 
 
 def plain(value: object) -> object:

@@ -60,7 +60,8 @@ def _packed_or_module(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]
     found = _from_cache(recipe.model, recipe.weights, recipe.size, recipe.layers)
     if found is not None:
         return found, "openvino"
-    report(f"packing {recipe.model} (once; then it comes from the cache)")
+    key = cache_key(recipe.model, weights=recipe.weights, size_px=recipe.size)
+    report(f"packing {recipe.model}" + (" (once; then it comes from the cache)" if key is not None else ""))
     model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
     try:
         packed = _pack(model, recipe.layers)
@@ -69,7 +70,6 @@ def _packed_or_module(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]
             raise
         report(f"{error}; it runs on torch")
         return model, "torch"
-    key = cache_key(recipe.model, weights=recipe.weights, size_px=recipe.size)
     if key is not None:
         keep(key, packed)
     return packed, "openvino"

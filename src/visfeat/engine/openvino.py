@@ -51,8 +51,7 @@ class OpenvinoNetwork:
         graph = build_graph(core, model, options, self.batch_size)
         self._compiled = _compile(core, graph, device, model.card.name, options)
         # One more than optimal: the next batch waits at the device, not in Python.
-        jobs = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
-        self._queue = ov.AsyncInferQueue(self._compiled, jobs)
+        self._jobs = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
         self.facts: Mapping[str, str] = {
             "engine": "openvino",
             "openvino": ov.get_version(),
@@ -64,7 +63,11 @@ class OpenvinoNetwork:
         }
 
     def stream(self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]) -> Iterator[tuple[Tag, Outputs]]:
-        """Run batches uint8 ``(B, T, H, W, 3)``; results come as they are ready, in any order."""
+        """Run batches uint8 ``(B, T, H, W, 3)``; results come as they are ready, in any order.
+
+        Several threads may do so at once, each with its own requests.
+        """
+        requests = ov.AsyncInferQueue(self._compiled, self._jobs)
         done: queue.SimpleQueue[tuple[Any, Outputs]] = queue.SimpleQueue()
         names = [spec.name for spec in self.layers]
 
@@ -73,12 +76,12 @@ class OpenvinoNetwork:
             outputs = {name: request.get_output_tensor(i).data.copy() for i, name in enumerate(names)}
             done.put((tag, outputs))
 
-        self._queue.set_callback(collect)
+        requests.set_callback(collect)
         pending = 0
         try:
             for tag, pixels in batches:
                 self._check(pixels)
-                self._queue.start_async({0: pixels if self._takes_clips else pixels[:, 0]}, tag)
+                requests.start_async({0: pixels if self._takes_clips else pixels[:, 0]}, tag)
                 pending += 1
                 while not done.empty():
                     pending -= 1
@@ -89,7 +92,7 @@ class OpenvinoNetwork:
         except RuntimeError as error:
             raise EngineError(f"openvino: {error}") from error
         finally:
-            self._queue.wait_all()
+            requests.wait_all()
 
     @property
     def _takes_clips(self) -> bool:
@@ -164,7 +167,8 @@ def _compile(core: ov.Core, graph: ov.Model, device: str, name: str, options: Ne
     try:
         return core.compile_model(graph, device, settings)
     except RuntimeError as error:
-        raise EngineError(f"{name}: OpenVINO cannot compile it for {device} ({error})") from error
+        reason = str(error).strip().splitlines()[-1]
+        raise EngineError(f"{name}: OpenVINO cannot compile it for {device} ({reason})") from error
 
 
 def cpu_precisions() -> set[str]:

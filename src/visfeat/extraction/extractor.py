@@ -24,7 +24,10 @@ from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.frames import NO_INDEX, NO_TIME, Features, Frame, FrameBatch, Label
 from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify
-from visfeat.recipe import Recipe, recipe_of
+from visfeat.recipe import SAMPLING_FIELDS, Recipe, recipe_of
+
+_SAMPLING = (*SAMPLING_FIELDS, "stream", "stride", "clip_fps", "consecutive", "tail")
+"""What may differ from video to video, as the network stays the same."""
 
 Picture = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 Vectors = NDArray[np.floating[Any]]
@@ -68,12 +71,15 @@ class Extractor:
         Returns Features where the recipe has one layer, else layer -> Features. Raises MediaError where no frame can
         be decoded, or where the file holds no video.
         """
+        unknown = sorted(set(sampling) - set(_SAMPLING))
+        if unknown:
+            raise UsageError(f"{unknown[0]}: video() takes {', '.join(_SAMPLING)}; make an Extractor for other options")
         recipe = recipe_of(self.recipe, sampling)
-        if recipe.clip != self.recipe.clip:
-            raise UsageError(f"clip={recipe.clip}: this Extractor was made for {self.recipe.clip or 1}; make another")
-        options = replace(self._options, stream=recipe.stream, animations="video")
         with _naming(path):
             item, content = _identified(path)
+            if item.kind is Kind.IMAGE:
+                recipe = recipe.but(animations="video")
+            options = replace(self._options, stream=recipe.stream, animations=recipe.animations)
             with closing(open_decoder(item, content, options)) as decoder:
                 values, given, labels = self._run(network_inputs(decoder, recipe, self._preprocess))
             if not given:
@@ -170,7 +176,8 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
 def _rgb_of(picture: Picture, index: int) -> NDArray[np.uint8]:
     """A PIL image or array as uint8 ``(H, W, 3)``; raises UsageError for anything else."""
     if isinstance(picture, np.ndarray):
-        if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
+        shaped = picture.ndim in (2, 3) and picture.shape[2:] in ((), (3,)) and picture.size > 0
+        if picture.dtype != np.uint8 or not shaped:
             raise UsageError(
                 f"picture {index}: an array must be uint8 (H, W, 3) or (H, W); got {picture.dtype} {picture.shape}"
             )

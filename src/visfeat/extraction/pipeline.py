@@ -88,8 +88,13 @@ class Pipeline:
         *,
         options: DecodeOptions,
         workers: int,
+        found: dict[str, str] | None = None,
     ) -> None:
-        """``ledger_before``: outcomes in the store by content hash; ``workers``: how many decoding threads."""
+        """``ledger_before``: outcomes in the store by content hash; ``workers``: how many decoding threads.
+
+        ``found`` is filled with the content hash of each URI that was read.
+        """
+        self._found = {} if found is None else found
         self._prepared = prepared
         self._writer = writer
         self._progress = progress
@@ -224,6 +229,9 @@ class Pipeline:
             if result.layer == self._prepared.layers[0].name:
                 self._progress.frames += len(result)
         else:
+            item = result.record.item
+            if item.content_hash:
+                self._found[item.uri] = item.content_hash
             if result.is_new:
                 self._writer.finish(result.record, result.num_rows)
             else:

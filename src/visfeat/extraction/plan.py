@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from visfeat.media.item import MediaItem
+from visfeat.media.item import MediaItem, path_of
 from visfeat.store.records import KnownItem, Status
 
 
 @dataclass
 class Plan:
-    """Items to do, how many of the others are known with which status, and the contents that a redo forgets."""
+    """Items to do, and how many of the others are known with which status."""
 
     todo: list[MediaItem] = field(default_factory=list)
     known: dict[Status, int] = field(default_factory=dict)
-    forget: set[str] = field(default_factory=set)
 
     @property
     def total(self) -> int:
@@ -41,9 +41,20 @@ def plan(
             result.todo.append(item)
         else:
             result.known[status] = result.known.get(status, 0) + 1
-        if redo and before is not None and before.content_hash in outcomes:
-            result.forget.add(before.content_hash)
     return result
+
+
+def moved_away(known: Mapping[str, KnownItem], found: Mapping[str, str]) -> list[str]:
+    """URIs of local files that are gone and whose content turned up under a new one: they are the same items.
+
+    ``found``: URI -> content hash of what this run read. A file that is gone with its content stays known.
+    """
+    new = {content_hash for uri, content_hash in found.items() if uri not in known}
+    return [
+        uri
+        for uri, item in known.items()
+        if item.content_hash in new and uri not in found and not os.path.lexists(path_of(uri))
+    ]
 
 
 def _status(before: KnownItem, outcomes: Mapping[str, Status]) -> Status | None:

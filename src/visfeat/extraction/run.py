@@ -16,10 +16,10 @@ from visfeat.engine.cpu import cores
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import OutOfMemory
 from visfeat.extraction.pipeline import Pipeline, Progress
-from visfeat.extraction.plan import Plan, plan
+from visfeat.extraction.plan import Plan, moved_away, plan
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
-from visfeat.recipe import Recipe, recipe_of
+from visfeat.recipe import Recipe, recipe_of, run_options
 from visfeat.store.records import LayerShape, Status
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ class Run:
 def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
     sources: Source | Sequence[Source],
     *,
-    store: str | os.PathLike[str] = DEFAULT_STORE,
+    store: str | os.PathLike[str] | None = None,
     recipe: Recipe | str | os.PathLike[str] | None = None,
     listed: Iterable[str] = (),
     redo: bool = False,
     dry_run: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int | None = None,
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     report: Callable[[str], None] = lambda _: None,
@@ -82,9 +82,10 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
 ) -> Run:
     """Extract features of images and videos into a store; do only what is missing.
 
-    sources: files, folders, globs; ``listed``: further paths, taken literally. ``recipe``: a Recipe or a TOML file;
-    ``options`` are Recipe's fields and override it (``model="timm/resnet50"``, ``every_s=0.5``). ``redo`` does
-    again what is there; ``dry_run`` only counts. ``threads``: how many threads compute, all cores by default.
+    sources: files, folders, globs; ``listed``: further paths, taken literally. ``store``: ``features.vf`` unless said
+    otherwise. ``recipe``: a Recipe or a TOML file; ``options`` are Recipe's fields and override it
+    (``model="timm/resnet50"``, ``every_s=0.5``). A file may also say store, max_pixels and threads. ``redo`` does again
+    what is there; ``dry_run`` only counts. ``threads``: how many threads compute, all cores by default.
     ``on_progress`` is called about ten times a second, ``report`` with a line when something takes long.
 
     A file that cannot be read is recorded and counted, never raised. Ctrl-C commits what is finished and returns with
@@ -94,6 +95,10 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
         sources = [sources]
     wanted = recipe_of(recipe, options)
     started_at = time.monotonic()
+    said = {} if recipe is None or isinstance(recipe, Recipe) else run_options(recipe)
+    store = said.get("store", DEFAULT_STORE) if store is None else store
+    max_pixels = said.get("max_pixels", DEFAULT_MAX_PIXELS) if max_pixels is None else max_pixels
+    threads = said.get("threads") if threads is None else threads
     settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report, started_at)
     found = find_media(sources, listed=listed)
     with ThreadPoolExecutor(1, "visfeat-prepare") as background:
@@ -128,19 +133,19 @@ def _extract_once(items: list[MediaItem], prepared: Prepared, settings: _Setting
     from visfeat.store.feature_store import FeatureStore  # see extract: imported beside the compilation
 
     digest = prepared.recipe.digest
-    if settings.dry_run and not settings.store.exists():
+    is_new = not settings.store.exists() or (settings.store.is_dir() and not any(settings.store.iterdir()))
+    if settings.dry_run and is_new:
         nothing_done = Progress(started_at=settings.started_at)
         return _finish(settings, prepared, plan(items, {}, {}), nothing_done, completed=True)
     store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
-    outcomes = store.outcomes(digest)
-    planned = plan(items, store.known_items(), outcomes, redo=settings.redo)
+    outcomes, known = store.outcomes(digest), store.known_items()
+    planned = plan(items, known, outcomes, redo=settings.redo)
     progress = Progress.starting(planned, settings.started_at)
     completed = True
     if planned.todo and not settings.dry_run:
-        if planned.forget:
-            store.forget(planned.forget, digest)
-            outcomes = {key: status for key, status in outcomes.items() if key not in planned.forget}
-        completed = _run(store, prepared, planned, outcomes, progress, settings)
+        found: dict[str, str] = {}
+        completed = _run(store, prepared, planned, {} if settings.redo else outcomes, progress, found, settings)
+        store.remove_items(moved_away(known, found))
     return _finish(settings, prepared, planned, progress, completed=completed)
 
 
@@ -150,16 +155,19 @@ def _run(
     planned: Plan,
     outcomes: dict[str, Status],
     progress: Progress,
+    found: dict[str, str],
     settings: _Settings,
 ) -> bool:
     layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
     card_toml = prepared.card.to_toml()
-    with store.writer(prepared.recipe, layers=layers, facts=prepared.facts, card_toml=card_toml) as writer:
+    facts = prepared.facts
+    with store.writer(prepared.recipe, layers=layers, facts=facts, card_toml=card_toml, redo=settings.redo) as writer:
         pipeline = Pipeline(
             prepared,
             writer,
             outcomes,
             progress,
+            found=found,
             options=DecodeOptions(max_pixels=settings.max_pixels),
             # One more than cores: a thread that waits for the disk or a queue leaves no core idle.
             workers=(settings.threads or cores()) + 1,

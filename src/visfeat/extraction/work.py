@@ -66,8 +66,8 @@ class Worker:
         """Do one item; whatever is wrong with it becomes its record. Raises Aborted only."""
         try:
             item, content = identify(item)
-        except MediaError as error:
-            self._finish(Finished(ItemRecord(item, None, Status.FAILED, str(error)), 0))
+        except Exception as error:  # noqa: BLE001 (one strange file must not end the run)
+            self._finish(Finished(ItemRecord(item, None, Status.FAILED, _reason(item, error)), 0))
             return
         if item.kind is Kind.IGNORED:
             self._finish(Finished(ItemRecord(item, None, Status.IGNORED), 0))
@@ -86,7 +86,8 @@ class Worker:
         try:
             with closing(open_decoder(item, content, self._options)) as decoder:
                 return decoder.info
-        except MediaError:
+        except Exception as error:  # noqa: BLE001 (its features are there; only the header's facts stay unknown)
+            _reason(item, error)
             return None
 
     def _extract(self, job: Job, content: bytes | None) -> None:
@@ -96,17 +97,13 @@ class Worker:
             with closing(open_decoder(job.item, content, self._options)) as decoder:
                 job.info = decoder.info
                 self._emit_inputs(job, decoder)
+                # What a decoder learns on the way stands beside what its header said.
+                job.info = replace(decoder.info, notes=tuple(dict.fromkeys((*job.info.notes, *decoder.info.notes))))
                 problem = decoder.problem
         except Aborted:
             raise
-        except MediaError as error:
-            self._ledger.failed(job, str(error))
-        except MemoryError:
-            self._ledger.failed(job, "not enough memory to decode it")
-        except Exception as error:
-            # One strange file must not end the run, even where a decoder has a bug.
-            log.exception("%s", job.item.uri)
-            self._ledger.failed(job, f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 (one strange file must not end the run, nor a decoder's bug)
+            self._ledger.failed(job, _reason(job.item, error))
         if not self._stopping.is_set():
             self._ledger.decoded(job, problem)
 
@@ -119,3 +116,13 @@ class Worker:
             if given.repeated and job.info is not None and SHORT not in job.info.notes:
                 job.info = replace(job.info, notes=(*job.info.notes, SHORT))
             self._emit(Entry(job, self._ledger.emitted(job), given))
+
+
+def _reason(item: MediaItem, error: Exception) -> str:
+    """Why an item failed; an error that no decoder is meant to raise is logged with its place."""
+    if isinstance(error, MediaError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    log.error("%s", item.uri, exc_info=error)
+    return f"internal error, please report it: {type(error).__name__}: {error}"

@@ -13,7 +13,6 @@ from pathlib import Path
 from visfeat.errors import UsageError
 from visfeat.media.item import Kind, MediaItem, uri_of
 
-STORE_ENDING = ".vf"
 STORE_MARKER = "visfeat-store.json"
 
 
@@ -46,7 +45,7 @@ def read_list(path: str | os.PathLike[str]) -> Iterator[str]:
 
 def is_store(folder: str) -> bool:
     """Whether a folder is a feature store."""
-    return folder.endswith(STORE_ENDING) or os.path.lexists(os.path.join(folder, STORE_MARKER))
+    return os.path.lexists(os.path.join(folder, STORE_MARKER))
 
 
 def _unique(paths: Iterable[str]) -> Iterator[MediaItem]:
@@ -129,7 +128,7 @@ def _item(path: str) -> MediaItem:
     """What the file system says of a path; 0 bytes where it says nothing."""
     try:
         about = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte is a ValueError
         return MediaItem(uri_of(path), 0, 0)
     if stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode):
         size = 0 if stat.S_ISDIR(about.st_mode) else about.st_size

@@ -42,6 +42,8 @@ def identify(item: MediaItem) -> tuple[MediaItem, bytes | None]:
             return _read(item, file)
     except OSError as error:
         raise MediaError(_reason(item.path, error)) from None
+    except ValueError:
+        raise MediaError("no file can have this name: it holds a zero byte") from None
 
 
 def _read(item: MediaItem, file: BinaryIO) -> tuple[MediaItem, bytes | None]:

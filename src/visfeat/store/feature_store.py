@@ -70,15 +70,30 @@ class FeatureStore:
     # Writing.
 
     def writer(
-        self, recipe: Recipe, *, layers: Sequence[LayerShape], facts: Mapping[str, str], card_toml: str
+        self,
+        recipe: Recipe,
+        *,
+        layers: Sequence[LayerShape],
+        facts: Mapping[str, str],
+        card_toml: str,
+        redo: bool = False,
     ) -> StoreWriter:
-        """Register a resolved recipe, if it is new, and return what its features are written with."""
+        """Register a resolved recipe, if it is new, and return what its features are written with.
+
+        ``redo``: what is there of a content goes when its new features come, not before.
+        """
         self._register(recipe, layers=layers, facts=facts, card_toml=card_toml)
         tables = {}
         for layer in layers:
             schema = features_schema(layer.shape, dtype=recipe.dtype, labels=recipe.top > 0, clip=recipe.clip)
             tables[layer] = Table.create_or_open(self.path, features_table_name(recipe.digest, layer.layer), schema)
-        return StoreWriter(recipe.digest, tables, extractions=self._create(EXTRACTIONS), media=self._create(MEDIA))
+        return StoreWriter(
+            recipe.digest,
+            tables,
+            extractions=self._create(EXTRACTIONS),
+            media=self._create(MEDIA),
+            forget=(lambda hashes: self.forget(hashes, recipe.digest)) if redo else None,
+        )
 
     def _register(
         self, recipe: Recipe, *, layers: Sequence[LayerShape], facts: Mapping[str, str], card_toml: str

@@ -8,7 +8,7 @@ next run merges into them without a duplicate.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import RLock
 from types import TracebackType
 from typing import Self
@@ -45,7 +45,9 @@ class StoreWriter:
         *,
         extractions: Table,
         media: Table,
+        forget: Callable[[set[str]], None] | None = None,
     ) -> None:
+        """``forget``: what drops the earlier features of contents, to do them again; None keeps what is there."""
         self.committed_rows = 0
         """Rows handed to the store so far, of all layers."""
         self.committed_items = 0
@@ -54,6 +56,8 @@ class StoreWriter:
         self._rows = {layer.layer: PendingRows(layer, table.schema) for layer, table in layers.items()}
         self._outcomes = PendingOutcomes(recipe_digest)
         self._extractions, self._media = extractions, media
+        self._forget = forget
+        self._forgotten: set[str] = set()
         self._pending_bytes = 0
         self._last_commit_s = time.monotonic()
         self._commit_took_s = 0.0
@@ -132,6 +136,7 @@ class StoreWriter:
             return rows, *self._outcomes.take()
 
     def _write(self, rows: Mapping[str, pa.Table], extractions: pa.Table, media: pa.Table) -> None:
+        self._forget_earlier(rows, extractions)
         for layer, table in rows.items():
             self._tables[layer].insert_missing(table)
             self.committed_rows += table.num_rows
@@ -145,6 +150,16 @@ class StoreWriter:
     def _compact(self) -> None:
         for table in (*self._tables.values(), self._extractions, self._media):
             table.compact_if_scattered()
+
+    def _forget_earlier(self, rows: Mapping[str, pa.Table], extractions: pa.Table) -> None:
+        """Drop what an earlier run stored of the contents that come now for the first time in this one."""
+        if self._forget is None:
+            return
+        columns = [table["content_hash"] for table in (*rows.values(), extractions)]
+        new = {value for column in columns for value in column.unique().to_pylist()} - self._forgotten
+        if new:
+            self._forget(new)
+            self._forgotten |= new
 
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:

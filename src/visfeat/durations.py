@@ -1,0 +1,27 @@
+"""Durations as people write them: 0.5s, 500ms, 2min, 1h, or a bare number of seconds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+_UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "m": Fraction(60), "h": Fraction(3600)}
+
+
+def seconds(text: str) -> Fraction:
+    """Exact seconds; raises ValueError for anything else and for what is not more than 0.
+
+    >>> seconds("500ms"), seconds("2min"), seconds("0.1")
+    (Fraction(1, 2), Fraction(120, 1), Fraction(1, 10))
+    """
+    number, unit = text.strip(), Fraction(1)
+    for ending, factor in _UNITS.items():
+        if number.endswith(ending):
+            number, unit = number.removesuffix(ending).strip(), factor
+            break
+    try:
+        value = Fraction(number) * unit
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a duration; write 0.5s, 500ms, 2min or 1h") from None
+    if value <= 0:
+        raise ValueError(f"must be more than 0, not {text}")
+    return value
