@@ -16,9 +16,10 @@ def pack(
     weights: Annotated[str, Option(help="pretrained, FILE or random:SEED.")] = "pretrained",
     layers: Annotated[str | None, Option("--layers", "-l", help="Only these layers, by commas.")] = None,
     size: Annotated[int | None, Option(help="Side of the input in pixels.")] = None,
+    clip: Annotated[int | None, Option(help="Frames in a clip, for a network of clips.")] = None,
 ) -> None:
     """Pack a model with its weights into one file that runs wherever the core runs."""
     from visfeat.engine.loading import pack_model
 
-    packed = pack_model(model, out, weights=weights, layers=words(layers), size_px=size)
+    packed = pack_model(model, out, weights=weights, layers=words(layers), size_px=size, clip_frames=clip)
     print(f"{out}: {packed.card.name}, {len(packed.card.layers)} layers, {out.stat().st_size / 1e6:.1f} MB")

@@ -46,7 +46,7 @@ def load_for_engine(recipe: Recipe, device: str, report: Report) -> tuple[Loaded
         engine = "torch" if needs_torch and device.startswith(("cuda", "mps")) else "openvino"
     if engine == "openvino" and needs_torch:
         return _packed_or_module(recipe, report)
-    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
+    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size, clip_frames=recipe.clip)
     if engine == "torch" and isinstance(model, PackedModel):
         raise UsageError(f"--engine torch: {model.card.name} is a packed model, which runs on openvino")
     return model, engine
@@ -57,12 +57,12 @@ def _packed_or_module(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]
 
     What cannot be packed runs on torch, which is reported once, unless the recipe insists on OpenVINO.
     """
-    found = _from_cache(recipe.model, recipe.weights, recipe.size, recipe.layers)
+    found = _from_cache(recipe.model, recipe.weights, recipe.size, recipe.layers, clip_frames=recipe.clip)
     if found is not None:
         return found, "openvino"
-    key = cache_key(recipe.model, weights=recipe.weights, size_px=recipe.size)
+    key = cache_key(recipe.model, weights=recipe.weights, size_px=recipe.size, clip_frames=recipe.clip)
     report(f"packing {recipe.model}" + (" (once; then it comes from the cache)" if key is not None else ""))
-    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size)
+    model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size, clip_frames=recipe.clip)
     try:
         packed = _pack(model, recipe.layers)
     except CannotPack as error:
@@ -76,10 +76,14 @@ def _packed_or_module(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]
 
 
 def _from_cache(
-    model: str, weights: str, size_px: int | None, layers: Sequence[str] | None = None
+    model: str,
+    weights: str,
+    size_px: int | None,
+    layers: Sequence[str] | None = None,
+    clip_frames: int | None = None,
 ) -> PackedModel | None:
     """The cached model where it has all the layers."""
-    key = cache_key(model, weights=weights, size_px=size_px)
+    key = cache_key(model, weights=weights, size_px=size_px, clip_frames=clip_frames)
     packed = None if key is None else cached(key)
     if packed is None or set(layers or ()) - {spec.name for spec in packed.card.layers}:
         return None
@@ -101,6 +105,7 @@ def pack_model(
     weights: str = "pretrained",
     layers: Sequence[str] | None = None,
     size_px: int | None = None,
+    clip_frames: int | None = None,
 ) -> PackedModel:
     """Pack a model into the file ``out`` (.vfmodel), with all its layers or only those named (and its embedding).
 
@@ -109,9 +114,9 @@ def pack_model(
     path = Path(out)
     if path.suffix != SUFFIX:
         raise UsageError(f"-o {path}: a packed model's name ends in {SUFFIX}")
-    packed = _from_cache(model, weights, size_px, layers) if layers is None else None
+    packed = _from_cache(model, weights, size_px, clip_frames=clip_frames) if layers is None else None
     if packed is None:
-        packed = _pack(load_model(model, weights=weights, size_px=size_px), layers)
+        packed = _pack(load_model(model, weights=weights, size_px=size_px, clip_frames=clip_frames), layers)
     packed.save(path)
     return packed
 
