@@ -7,10 +7,13 @@ pixels, the center 87.5% of the picture, with ImageNet's mean and deviation.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +22,7 @@ from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UnknownModel
 from visfeat.models.source import ModelRequest, ModuleModel
 
+_LIBRARIES = ("torch", "torchvision", "timm", "transformers")
 _KNOWN = ("input", "default_layer", "class_names", "license", "classifier")
 
 
@@ -51,7 +55,24 @@ class OwnModels:
             default_layer=said.get("default_layer"),
             libraries=("torch",),
         )
-        return describe(module, known, request)
+        described = describe(module, known, request)
+        digest = hashlib.sha256(f"{described.card.weights_digest} {code_digest(function, module)}".encode()).hexdigest()
+        return replace(described, card=described.card.model_copy(update={"weights_digest": digest}))
+
+
+def code_digest(function: Callable[[], Any], module: Any) -> str:
+    """Hex SHA-256 of what the weights do not tell of a network: its parts, and the files that define them.
+
+    Without it a network whose code was changed would pass for the old one. Files of torch's own packages are left out;
+    code that was typed into a notebook is known by its parts alone.
+    """
+    digest = hashlib.sha256(repr(module).encode())
+    modules = {type(part).__module__ for part in module.modules()} | {function.__module__}
+    for name in sorted(modules):
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if path is not None and name.partition(".")[0] not in _LIBRARIES:
+            digest.update(Path(path).read_bytes())
+    return digest.hexdigest()
 
 
 def _function(name: str) -> Callable[[], Any]:

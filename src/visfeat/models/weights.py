@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def read_weights(path: str) -> StateDict:
             f"--weights {path}: holds more than tensors and could run code when read, so it is refused; "
             "save its state_dict() as .safetensors"
         ) from None
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, struct.error) as error:
         raise ModelError(f"--weights {path}: not a readable weights file ({error})") from None
     return _unwrap(data, file)
 
