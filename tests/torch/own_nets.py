@@ -54,3 +54,11 @@ class _BatchBound(nn.Module):
 
 def cannot_be_packed() -> nn.Module:
     return _BatchBound()
+
+
+def of_clips() -> nn.Module:
+    net = nn.Sequential(
+        nn.Conv3d(3, 8, 3, 2, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 5)
+    )
+    net.visfeat_card = {"input": {"size_px": (32, 32), "resize_px": 40, "clip_frames": 6, "clip_fps": 12.5}}
+    return net

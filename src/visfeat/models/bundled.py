@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from visfeat.card import ModelCard
 from visfeat.errors import UnknownModel, UsageError, nearest_names
+from visfeat.models.clip_length import with_clip
 from visfeat.models.packed import SUFFIX, PackedModel
 from visfeat.models.source import ModelRequest
 
@@ -28,6 +30,7 @@ class BundledModels:
             raise UnknownModel(f"no model bundled/{request.name}{hint} (visfeat models 'bundled/*' lists them)")
         refuse_other_weights(f"bundled/{request.name}", request)
         packed = PackedModel.load(DATA / f"{request.name}{SUFFIX}")
+        refuse_other_length(f"bundled/{request.name}", packed.card, request)
         if request.size_px is None:
             return packed
         from visfeat.models.resize import resized
@@ -42,3 +45,15 @@ def refuse_other_weights(model: str, request: ModelRequest) -> None:
             f"{model} is packed with its weights; --weights {request.weights} needs a model of timm, torchvision, "
             "hf or open_clip, or your own"
         )
+
+
+def refuse_other_length(model: str, card: ModelCard, request: ModelRequest) -> None:
+    """A packed graph of clips has their length inside: raises UsageError where another is asked for."""
+    own, wanted = card.input.clip_frames, request.clip_frames
+    if wanted in (None, own):
+        return
+    with_clip(card.input, wanted, model=model)
+    raise UsageError(
+        f"--clip {wanted}: {model} is packed for {own} frames; pack it anew: visfeat pack {card.name} --clip {wanted} "
+        "-o FILE"
+    )

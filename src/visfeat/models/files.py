@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.bundled import refuse_other_weights
+from visfeat.models.bundled import refuse_other_length, refuse_other_weights
 from visfeat.models.packed import PackedModel
 from visfeat.models.source import ModelRequest
 
@@ -20,9 +20,10 @@ class PackedFiles:
         return []
 
     def load(self, request: ModelRequest) -> PackedModel:
-        """Read the file; raises ModelError, and UsageError where other weights or another size are asked for."""
+        """Read the file; raises ModelError, and UsageError where other weights or another input are asked for."""
         refuse_other_weights(request.name, request)
         packed = PackedModel.load(Path(request.name).expanduser())
+        refuse_other_length(request.name, packed.card, request)
         height, width = packed.card.input.size_px
         if request.size_px is not None and (height, width) != (request.size_px, request.size_px):
             raise UsageError(

@@ -14,37 +14,42 @@ from pydantic import ValidationError
 
 from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.errors import ModelError, UsageError
+from visfeat.models.clip_length import with_clip
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.resize import item_shape, serialized
-from visfeat.models.shapes import layer_spec
+from visfeat.models.shapes import input_shape, layer_spec
 from visfeat.models.source import ModelRequest
 
 DEFAULT_SIZE_PX = 224
+DEFAULT_CLIP_FRAMES = 16
 DEFAULT_CROP_SHARE = 0.875
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 # Between the last linear layer and the output there may stand these.
 _AFTER_LINEAR = {"Add", "Softmax", "LogSoftmax", "Sigmoid", "Reshape", "Squeeze", "Convert", "Multiply", "Subtract"}
+_LAYOUTS = {4: ("NCHW", "NHWC"), 5: ("NCDHW", "NDHWC", "NDCHW")}
 _PROBABILITIES = {"Softmax", "LogSoftmax", "Sigmoid"}
 
 
 def read_graph(path: Path, request: ModelRequest) -> PackedModel:
     """Read an .onnx or .xml file with the card ``STEM.toml`` beside it, whose every field has a default.
 
-    Defaults: the size that the graph wants or 224, the center 87.5% of the picture, ImageNet's mean and deviation.
-    Raises ModelError where it is no network over RGB pictures with a free batch axis; UsageError for a wrong size.
+    Defaults: the size that the graph wants or 224, the center 87.5% of the picture, ImageNet's mean and deviation; of
+    clips the number of frames that it wants or 16. Raises ModelError where it is no network over RGB pictures or
+    clips with a free batch axis; UsageError for a wrong size or number of frames.
     """
     given = _read_card(path.with_suffix(".toml"))
     try:
         graph = ov.Core().read_model(path)
     except RuntimeError as error:
         raise ModelError(f"{path}: OpenVINO cannot read it ({str(error).strip().splitlines()[-1][:200]})") from None
-    spec = _input_spec(path, graph, given, request.size_px)
-    graph = _normalized_input(path, graph, spec.size_px)
+    layout = _layout(path, graph)
+    spec = _input_spec(path, graph.inputs[0].partial_shape, layout, given, request)
+    graph = _normalized_input(path, graph, layout, spec)
     end = graph.get_results()[0].input(0).get_source_output().get_node()
-    graph, layers = _tap_all(path, graph)
+    graph, layers = _tap_all(path, graph, spec.clip_frames)
     default, logits = _embedding(end, layers)
     fields: dict[str, Any] = {
         "name": request.name,
@@ -84,58 +89,72 @@ def _bad_card(path: Path, error: ValidationError) -> ModelError:
     return ModelError(f"{path.with_suffix('.toml')}: the card's {field}: {first['msg']}")
 
 
-def _input_spec(path: Path, graph: Any, given: dict[str, Any], size_px: int | None) -> InputSpec:
-    """The card's input with the graph's own size where the card says none."""
+def _layout(path: Path, graph: Any) -> str:
+    """The order of the axes of the graph's only input, by where its three channels are: ``NCHW``, ``NDHWC``, ...
+
+    D is OpenVINO's letter for the axis of time.
+    """
     if len(graph.inputs) != 1:
         names = ", ".join(port.get_any_name() for port in graph.inputs)
         raise ModelError(f"{path}: has {len(graph.inputs)} inputs ({names}); a network over pictures has one")
     shape = graph.inputs[0].partial_shape
-    if shape.rank.is_dynamic or len(shape) != 4:
-        raise ModelError(f"{path}: its input is {shape}, not (N, 3, H, W)")
-    axes = (2, 3) if _channels_first(path, shape) else (1, 2)
-    fixed = [None if shape[axis].is_dynamic else shape[axis].get_length() for axis in axes]
-    wanted = dict(given.get("input", {}))
-    sides = [size_px, size_px] if size_px is not None else wanted.get("size_px", fixed)
+    if shape.rank.is_dynamic or len(shape) not in _LAYOUTS:
+        raise ModelError(f"{path}: its input is {shape}, not (N, 3, H, W) or (N, 3, T, H, W)")
+    for layout in _LAYOUTS[len(shape)]:
+        axis = shape[layout.index("C")]
+        if not axis.is_dynamic and axis.get_length() == 3:
+            return layout
+    raise ModelError(f"{path}: its input is {shape}; none of its axes has the three color channels")
+
+
+def _input_spec(path: Path, shape: Any, layout: str, given: dict[str, Any], request: ModelRequest) -> InputSpec:
+    """The card's input with the graph's own size and number of frames where the card says none."""
+    fixed = {
+        axis: None if length.is_dynamic else length.get_length() for axis, length in zip(layout, shape, strict=True)
+    }
+    wanted, size_px = dict(given.get("input", {})), request.size_px
+    sides = [size_px, size_px] if size_px is not None else wanted.get("size_px", (fixed["H"], fixed["W"]))
     size = tuple(side or DEFAULT_SIZE_PX for side in sides)
-    if any(own is not None and own != side for own, side in zip(fixed, size, strict=True)):
-        raise UsageError(f"{path}: takes pictures of {fixed[0]} x {fixed[1]} pixels, not {size[0]} x {size[1]}")
+    if any(fixed[axis] not in (None, side) for axis, side in zip("HW", size, strict=True)):
+        raise UsageError(f"{path}: takes pictures of {fixed['H']} x {fixed['W']} pixels, not {size[0]} x {size[1]}")
     defaults: dict[str, Any] = {
         "resize_px": int(min(size) / DEFAULT_CROP_SHARE),
         "mean": IMAGENET_MEAN,
         "std": IMAGENET_STD,
     }
+    if "D" in fixed:
+        own = fixed["D"]
+        defaults |= {"clip_frames": own or DEFAULT_CLIP_FRAMES, "clip_lengths": () if own is None else (own,)}
     if size_px is not None:
         wanted.pop("resize_px", None)
     try:
-        return InputSpec.model_validate(defaults | wanted | {"size_px": size})
+        spec = InputSpec.model_validate(defaults | wanted | {"size_px": size})
     except ValidationError as error:
         raise _bad_card(path, error) from None
+    if ("D" in fixed) != (spec.clip_frames > 1):
+        raise ModelError(f"{path.with_suffix('.toml')}: clip_frames {spec.clip_frames} is not what the graph takes")
+    return with_clip(spec, request.clip_frames, model=str(path))
 
 
-def _channels_first(path: Path, shape: Any) -> bool:
-    for axis, first in ((1, True), (3, False)):
-        if not shape[axis].is_dynamic and shape[axis].get_length() == 3:
-            return first
-    raise ModelError(f"{path}: its input is {shape}; none of its axes has the three color channels")
-
-
-def _normalized_input(path: Path, graph: Any, size_px: tuple[int, int]) -> Any:
-    """The graph with an input float32 ``(N, 3, H, W)`` called pixels, N free."""
-    first = _channels_first(path, graph.inputs[0].partial_shape)
+def _normalized_input(path: Path, graph: Any, layout: str, spec: InputSpec) -> Any:
+    """The graph with an input float32 ``(N, 3, H, W)`` or ``(N, 3, T, H, W)`` called pixels, N free."""
     builder = ov.preprocess.PrePostProcessor(graph)
-    builder.input().tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout("NCHW"))
-    builder.input().model().set_layout(ov.Layout("NCHW" if first else "NHWC"))
+    wanted = "NCDHW" if "D" in layout else "NCHW"
+    builder.input().tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout(wanted))
+    builder.input().model().set_layout(ov.Layout(layout))
+    shape = input_shape(spec)
     try:
         graph = builder.build()
-        graph.reshape([-1, 3, *size_px])
+        graph.reshape([-1, *shape])
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:200]
-        raise ModelError(f"{path}: does not take batches of {size_px[0]} x {size_px[1]} pixels ({reason})") from None
+        lengths = " x ".join(str(length) for length in shape[1:])
+        raise ModelError(f"{path}: does not take batches of {lengths} pixels ({reason})") from None
     graph.inputs[0].set_names({"pixels"})
     return graph
 
 
-def _tap_all(path: Path, graph: Any) -> tuple[Any, tuple[LayerSpec, ...]]:
+def _tap_all(path: Path, graph: Any, clip_frames: int) -> tuple[Any, tuple[LayerSpec, ...]]:
     """The graph with every operation that gives floats for each image as an output that bears its name."""
     ends = [result.input(0).get_source_output() for result in graph.get_results()]
     if not all(port.partial_shape[0].is_dynamic for port in ends):
@@ -151,7 +170,8 @@ def _tap_all(path: Path, graph: Any) -> tuple[Any, tuple[LayerSpec, ...]]:
     for name, port in tapped.items():
         port.set_names({name})
     layers = tuple(
-        layer_spec(name, item_shape(port), module=port.get_node().get_type_name()) for name, port in tapped.items()
+        layer_spec(name, item_shape(port), module=port.get_node().get_type_name(), clip_frames=clip_frames)
+        for name, port in tapped.items()
     )
     # Built anew: the outputs that the file came with have names of their own.
     return ov.Model(list(tapped.values()), graph.get_parameters(), graph.get_friendly_name()), layers
