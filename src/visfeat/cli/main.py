@@ -20,6 +20,7 @@ from visfeat.cli.layers import layers
 from visfeat.cli.models import models
 from visfeat.cli.pack import pack
 from visfeat.cli.samples import samples
+from visfeat.cli.shots import shots
 from visfeat.errors import VisfeatError
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (extract, info, failures, export, models, layers, pack, samples, demo, doctor):
+for command in (extract, info, failures, export, models, layers, pack, shots, samples, demo, doctor):
     app.command()(command)
 app.add_typer(cache_app, name="cache")
 

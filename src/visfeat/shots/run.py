@@ -1,0 +1,55 @@
+"""Detecting the shots of many videos: what cannot be read is told with its reason, and the others go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from visfeat.errors import MediaError, UnsupportedMedia
+from visfeat.media.find import find_media
+from visfeat.media.item import uri_of
+from visfeat.shots.detect import THRESHOLD, VideoShots, check_threshold, shots_of
+from visfeat.shots.transnetv2 import ShotDetector
+from visfeat.store.shots import ShotTable
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file whose shots are not known, and why."""
+
+    uri: str
+    reason: str
+
+
+def find_shots(
+    sources: Sequence[str | os.PathLike[str]],
+    *,
+    threshold: float = THRESHOLD,
+    stream: int | None = None,
+    store: str | Path | None = None,
+) -> Iterator[VideoShots | Failure]:
+    """The shots of every video of the sources, as ``media.find_media`` takes them, one at a time.
+
+    In folders, what is no video is passed over; named as a source it is a Failure. ``store``: a folder whose table of
+    shots is written. Raises UsageError before the first video, StoreError, ModelError.
+    """
+    check_threshold(threshold)
+    items = find_media(sources)
+    named = {uri_of(source) for source in sources}
+    table = None if store is None else ShotTable.create_or_open(store)
+    detector = ShotDetector()
+    for item in items:
+        try:
+            found = shots_of(item.path, detector, threshold=threshold, stream=stream)
+        except UnsupportedMedia as error:
+            if item.uri in named:
+                yield Failure(item.uri, str(error))
+            continue
+        except MediaError as error:
+            yield Failure(item.uri, str(error))
+            continue
+        if table is not None:
+            table.replace(found.item.content_hash, found.shots, threshold=threshold, model_digest=detector.digest)
+        yield found
