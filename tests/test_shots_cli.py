@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
 import re
+from fractions import Fraction
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from media_made import encoded, photo, write_video
+from media_made import encoded, opened, photo, write_video
 from visfeat.cli.main import main
 from visfeat.media.hash import hash_of_bytes
 from visfeat.store.shots import ShotTable
@@ -87,6 +91,38 @@ def test_a_timeline_has_a_clip_a_shot(capsys, folder):
     first, second = track["children"]
     assert second["source_range"]["start_time"] == {"OTIO_SCHEMA": "RationalTime.1", "rate": 25.0, "value": 30.0}
     assert first["media_references"]["DEFAULT_MEDIA"]["target_url"] == (folder / "a.mp4").as_uri()
+
+
+def test_a_page_shows_a_picture_a_shot(capsys, folder, tmp_path):
+    code, _, err = run(capsys, folder, "--html", tmp_path / "sheet.html")
+    page = (tmp_path / "sheet.html").read_text("utf-8")
+    assert (code, err) == (0, "")
+    assert page.count("<figure>") == 4
+    pictures = [Image.open(io.BytesIO(base64.b64decode(data))) for data in re.findall(r"base64,([^\"]+)", page)]
+    middles = [photo(108, 192, seed=seed) for seed in (0, 1, 5, 6)]
+    for picture, middle in zip(pictures, middles, strict=True):
+        assert picture.size == (192, 108)
+        assert np.abs(np.asarray(picture).astype(int) - middle).mean() < 12
+
+
+def test_shots_become_files_copied_or_encoded(capsys, folder, tmp_path):
+    """A cut at a keyframe copies the very packets; one elsewhere encodes."""
+    pictures = [photo(108, 192, seed=n // 30) for n in range(60)]
+    options = {"x264-params": "scenecut=0:open-gop=0:bframes=2"}
+    aligned = write_video(tmp_path / "a.mp4", pictures, keyframe_every=15, b_frames=2, options=options)
+    (tmp_path / "other").mkdir()
+    odd = write_video(tmp_path / "other" / "a.mp4", pictures, keyframe_every=1000, options=options)
+    code, _, err = run(capsys, aligned, odd, "--split", tmp_path / "out")
+    assert code == 0
+    assert [line.split(": ")[-1] for line in err.splitlines()] == ["copied", "copied", "encoded", "encoded"]
+    whole = [frame.rgb() for frame in opened(aligned).frames()]
+    for number, first in ((1, 0), (2, 30)):
+        frames = list(opened(tmp_path / "out" / f"a-000{number}.mp4").frames())
+        assert [frame.start_s for frame in frames] == [Fraction(n, 25) for n in range(30)]
+        assert all(np.array_equal(frame.rgb(), whole[first + n]) for n, frame in enumerate(frames))
+        frames = list(opened(tmp_path / "out" / f"a~2-000{number}.mp4").frames())
+        assert [frame.start_s for frame in frames] == [Fraction(n, 25) for n in range(30)]
+        assert np.abs(frames[0].rgb().astype(int) - pictures[first]).mean() < 10
 
 
 @pytest.mark.parametrize(
