@@ -249,3 +249,12 @@ def test_a_packed_transformer_of_clips_equals_the_module():
     with torch.no_grad():
         expected = model.module(pixels).numpy()
     assert relative_error(run(pack(model), pixels.numpy(), ("head",))["head"], expected) < 1e-5
+
+
+def test_a_network_may_go_as_soon_as_it_has_answered(packed):
+    """Freeing one while its thread still holds a request has hung for ever."""
+    clips = np.zeros((2, 4, 32, 32, 3), dtype=np.uint8)
+    for _ in range(8):
+        network = OpenvinoEngine().compile(packed, NetworkOptions(layers=("fc",), input=packed.card.input))
+        assert len(list(network.stream([(None, clips)]))) == 1
+        del network

@@ -7,6 +7,7 @@ for any batch size, order and neighbors on one instruction set (measured for ele
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from visfeat.models.source import LoadedModel
 
 DEFAULT_BATCH_SIZES = {"cpu": 2, "intel-gpu": 16}
 """On a CPU each core runs a batch of its own: small ones stay in its cache (EfficientNet-Lite0: 1.27x of 16)."""
+RELEASE_S = 0.005
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
 _PRECISIONS = {"f32": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -52,6 +54,7 @@ class OpenvinoNetwork:
         self._compiled = _compile(core, graph, device, model.card.name, options)
         # One more than optimal: the next batch waits at the device, not in Python.
         self._jobs = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
+        self._idle: list[ov.AsyncInferQueue] = []
         self.facts: Mapping[str, str] = {
             "engine": "openvino",
             "openvino": ov.get_version(),
@@ -67,7 +70,7 @@ class OpenvinoNetwork:
 
         Several threads may do so at once, each with its own requests.
         """
-        requests = ov.AsyncInferQueue(self._compiled, self._jobs)
+        requests = self._idle_queue()
         done: queue.SimpleQueue[tuple[Any, Outputs]] = queue.SimpleQueue()
         names = [spec.name for spec in self.layers]
 
@@ -93,6 +96,21 @@ class OpenvinoNetwork:
             raise EngineError(f"openvino: {error}") from error
         finally:
             requests.wait_all()
+            self._idle.append(requests)
+
+    def _idle_queue(self) -> ov.AsyncInferQueue:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return ov.AsyncInferQueue(self._compiled, self._jobs)
+
+    def __del__(self) -> None:
+        """Let the threads that ran the last callbacks let go of their requests, before requests and graph are freed.
+
+        A thread that is the last to hold a request needs Python's lock to free it; freeing the graph waits for that
+        thread without giving the lock away, so that both would wait for ever.
+        """
+        time.sleep(RELEASE_S)
 
     @property
     def _takes_clips(self) -> bool:
