@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,19 +94,11 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     wanted = recipe_of(recipe, options)
-    started_at = time.monotonic()
+    given = {"store": store, "max_pixels": max_pixels, "threads": threads}
     said = {} if recipe is None or isinstance(recipe, Recipe) else run_options(recipe)
-    store = said.get("store", DEFAULT_STORE) if store is None else store
-    max_pixels = said.get("max_pixels", DEFAULT_MAX_PIXELS) if max_pixels is None else max_pixels
-    threads = said.get("threads") if threads is None else threads
-    settings = _Settings(Path(store), redo, dry_run, max_pixels, threads, on_progress, report, started_at)
-    found = find_media(sources, listed=listed)
-    with ThreadPoolExecutor(1, "visfeat-prepare") as background:
-        preparing = background.submit(prepare, wanted, threads=threads, report=report)
-        # A cold start imports Lance and looks for files while the model is loaded and compiled.
-        importlib.import_module("visfeat.store.feature_store")
-        items = list(found)
-        prepared = preparing.result()
+    said |= {name: value for name, value in given.items() if value is not None}
+    settings = _Settings(said, redo=redo, dry_run=dry_run, on_progress=on_progress, report=report)
+    items, prepared = _find_and_prepare(find_media(sources, listed=listed), wanted, settings)
     while True:
         try:
             return _extract_once(items, prepared, settings)
@@ -114,19 +106,41 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
             wanted = wanted.but(batch_size=_halved(error))
             report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
             settings = replace(settings, redo=False)
-            prepared = prepare(wanted, threads=threads, report=report)
+            prepared = prepare(wanted, threads=settings.threads, report=report)
 
 
 @dataclass(frozen=True)
 class _Settings:
-    store: Path
+    """How to run, apart from the recipe; ``said`` holds store, max_pixels and threads where somebody said them."""
+
+    said: dict[str, Any]
     redo: bool
     dry_run: bool
-    max_pixels: int
-    threads: int | None
     on_progress: Callable[[Progress], None]
     report: Callable[[str], None]
-    started_at: float
+    started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def store(self) -> Path:
+        return Path(self.said.get("store", DEFAULT_STORE))
+
+    @property
+    def max_pixels(self) -> int:
+        return int(self.said.get("max_pixels", DEFAULT_MAX_PIXELS))
+
+    @property
+    def threads(self) -> int | None:
+        return self.said.get("threads")
+
+
+def _find_and_prepare(
+    found: Iterable[MediaItem], wanted: Recipe, settings: _Settings
+) -> tuple[list[MediaItem], Prepared]:
+    """The items, and the compiled network: a cold start imports Lance and lists files while the model is compiled."""
+    with ThreadPoolExecutor(1, "visfeat-prepare") as background:
+        preparing = background.submit(prepare, wanted, threads=settings.threads, report=settings.report)
+        importlib.import_module("visfeat.store.feature_store")
+        return list(found), preparing.result()
 
 
 def _extract_once(items: list[MediaItem], prepared: Prepared, settings: _Settings) -> Run:
