@@ -66,51 +66,40 @@ class OpenvinoNetwork:
         }
 
     def stream(self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]) -> Iterator[tuple[Tag, Outputs]]:
-        """Run batches uint8 ``(B, T, H, W, 3)``; results come as they are ready, in any order.
+        """Run batches uint8 ``(B, T, H, W, 3)``; results come in the order of the batches.
 
-        Several threads may do so at once, each with its own requests.
+        Several threads may do so at once, each with its own requests. No Python callback is left with OpenVINO's
+        threads: freeing a graph waits for them while it holds Python's lock, for which the last callback would wait.
         """
-        requests = self._idle_queue()
-        done: queue.SimpleQueue[tuple[Any, Outputs]] = queue.SimpleQueue()
-        names = [spec.name for spec in self.layers]
-
-        def collect(request: ov.InferRequest, tag: Any) -> None:
-            # The request's own buffers are used again by the next batch: copy.
-            outputs = {name: request.get_output_tensor(i).data.copy() for i, name in enumerate(names)}
-            done.put((tag, outputs))
-
-        requests.set_callback(collect)
-        pending = 0
+        idle = [self._compiled.create_infer_request() for _ in range(self._jobs)]
+        running: deque[tuple[Tag, ov.InferRequest]] = deque()
         try:
             for tag, pixels in batches:
                 self._check(pixels)
-                requests.start_async({0: pixels if self._takes_clips else pixels[:, 0]}, tag)
-                pending += 1
-                while not done.empty():
-                    pending -= 1
-                    yield done.get()
-            while pending:
-                pending -= 1
-                yield done.get()
+                if not idle:
+                    yield self._finished(running, idle)
+                request = idle.pop()
+                request.start_async({0: pixels if self._takes_clips else pixels[:, 0]})
+                running.append((tag, request))
+            while running:
+                yield self._finished(running, idle)
         except RuntimeError as error:
             raise EngineError(f"openvino: {error}") from error
         finally:
-            requests.wait_all()
-            self._idle.append(requests)
+            for _, request in running:
+                request.wait()
 
-    def _idle_queue(self) -> ov.AsyncInferQueue:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return ov.AsyncInferQueue(self._compiled, self._jobs)
-
-    def __del__(self) -> None:
-        """Let the threads that ran the last callbacks let go of their requests, before requests and graph are freed.
-
-        A thread that is the last to hold a request needs Python's lock to free it; freeing the graph waits for that
-        thread without giving the lock away, so that both would wait for ever.
-        """
-        time.sleep(RELEASE_S)
+    def _finished(
+        self, running: deque[tuple[Tag, ov.InferRequest]], idle: list[ov.InferRequest]
+    ) -> tuple[Tag, Outputs]:
+        """Wait for the batch that started first; its request goes back to the idle ones."""
+        tag, request = running[0]
+        request.wait()
+        running.popleft()
+        # The request's own buffers are used again by another batch: copy.
+        outputs = {spec.name: request.get_output_tensor(i).data.copy() for i, spec in enumerate(self.layers)}
+        idle.append(request)
+        return tag, outputs
 
     @property
     def _takes_clips(self) -> bool:
