@@ -6,8 +6,7 @@ for any batch size, order and neighbors on one instruction set (measured for ele
 
 from __future__ import annotations
 
-import queue
-import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +23,6 @@ from visfeat.models.source import LoadedModel
 
 DEFAULT_BATCH_SIZES = {"cpu": 2, "intel-gpu": 16}
 """On a CPU each core runs a batch of its own: small ones stay in its cache (EfficientNet-Lite0: 1.27x of 16)."""
-RELEASE_S = 0.005
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
 _PRECISIONS = {"f32": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -54,7 +52,6 @@ class OpenvinoNetwork:
         self._compiled = _compile(core, graph, device, model.card.name, options)
         # One more than optimal: the next batch waits at the device, not in Python.
         self._jobs = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
-        self._idle: list[ov.AsyncInferQueue] = []
         self.facts: Mapping[str, str] = {
             "engine": "openvino",
             "openvino": ov.get_version(),
