@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
 from visfeat.decode.video_stream import choose_stream
-from visfeat.errors import BrokenMedia
+from visfeat.errors import BrokenMedia, StoreError
 from visfeat.frames import Frame
 from visfeat.shots.detect import Shot, VideoShots
 
@@ -53,10 +53,13 @@ def split_shots(
     """Write ``folder/NAME-0001.mp4``, ...; a copied shot keeps the video's own container.
 
     ``name``: None for the video's own without its ending. Raises BrokenMedia where the video cannot be read or
-    written by FFmpeg, OSError where the folder cannot be made.
+    written by FFmpeg, StoreError where the folder cannot be made.
     """
     target, source = Path(folder), Path(found.item.path)
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be made ({error.strerror or error})") from None
     with _ffmpeg():
         ranges = _copyable(found, stream)
         files = [
