@@ -58,6 +58,7 @@ _BUILT_IN: dict[Group, tuple[Plugin, ...]] = {
         Plugin("torchvision", "visfeat.models.torchvision:TorchvisionModels", "torch", _TORCH),
         Plugin("hf", "visfeat.models.hf:HuggingFaceModels", "hf", (*_TORCH, "transformers")),
         Plugin("open_clip", "visfeat.models.open_clip:OpenClipModels", "text", (*_TORCH, "open_clip")),
+        Plugin("i3d", "visfeat.models.i3d:I3dModels", "torch", _TORCH),
         Plugin("own", "visfeat.models.own:OwnModels", "torch", _TORCH),
     ),
     "visfeat.engines": (

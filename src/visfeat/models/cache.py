@@ -18,7 +18,7 @@ from visfeat.errors import ModelError
 from visfeat.models.packed import SUFFIX, PackedModel
 
 _LIBRARIES = ("torch", "torchvision", "timm", "transformers", "open_clip_torch", "openvino")
-_ZOOS = ("timm", "torchvision", "hf", "open_clip")
+_ZOOS = ("timm", "torchvision", "hf", "open_clip", "i3d")
 _MODELS, _COMPILED = "packed", "compiled"
 PACKING_VERSION = 1
 """Raised when packing the same model comes to give another graph or card."""
