@@ -1,6 +1,8 @@
 """How near packed graphs on OpenVINO come to eager torch, layer by layer, and how long packing takes.
 
-    python benchmarks/parity.py [MODEL ...] [--batch-size N]
+    python benchmarks/parity.py [MODEL ...] [--clips] [--batch-size N]
+
+With --clips, networks of clips; s3d and swin3d_t with 16 frames instead of their 128 and 32, so that it takes minutes.
 
 The reference is a loop of a few lines over the module with hooks, one layer at a time, float32 on the CPU, on the same
 random pixels. The packed graph is cut down to the listed layers first, as the engine does: norms are then fused into
@@ -26,6 +28,7 @@ from visfeat.engine.cpu import cpu_name
 from visfeat.engine.pack import pack, relative_error, run
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.registry import load_model
+from visfeat.models.shapes import input_shape
 from visfeat.models.taps import first_tensor
 
 MODELS: dict[str, tuple[str, ...]] = {
@@ -39,11 +42,22 @@ MODELS: dict[str, tuple[str, ...]] = {
     "torchvision/swin_t": ("features.3", "norm", "avgpool", "head"),
 }
 
+CLIPS: dict[str, tuple[str, ...]] = {
+    "torchvision/r3d_18": ("layer1.0.conv1.1", "layer3", "avgpool", "fc"),
+    "torchvision/mc3_18": ("layer1.0.conv1.1", "layer3", "avgpool", "fc"),
+    "torchvision/r2plus1d_18": ("layer1.0.conv1.1", "layer3", "avgpool", "fc"),
+    "torchvision/s3d": ("features.5", "features.15", "avgpool", "classifier.1"),
+    "torchvision/mvit_v2_s": ("blocks.0", "blocks.8", "norm", "head.1"),
+    "torchvision/swin3d_t": ("features.0", "features.4", "avgpool", "head"),
+}
+FRAMES = {"torchvision/s3d": 16, "torchvision/swin3d_t": 16}
+
 
 def main() -> None:
     """Parse, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("models", nargs="*", default=list(MODELS), help="names as visfeat takes them")
+    parser.add_argument("models", nargs="*", help="names as visfeat takes them")
+    parser.add_argument("--clips", action="store_true", help="networks of clips")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--weights", default="random:0")
     options = parser.parse_args()
@@ -51,7 +65,7 @@ def main() -> None:
     print(f"\nbatch of {options.batch_size}, weights {options.weights}; each graph cut down to the listed layers\n")
     print("| model | layer | shape | relative error | least cosine |\n|---|---|---|---|---|")
     notes = []
-    for model in options.models:
+    for model in options.models or (CLIPS if options.clips else MODELS):
         rows, note = compare(model, options.weights, options.batch_size)
         print("\n".join(rows), flush=True)
         notes.append(note)
@@ -60,14 +74,14 @@ def main() -> None:
 
 def compare(model: str, weights: str, batch_size: int) -> tuple[list[str], str]:
     """Table rows of one model, and a line that says how long packing took."""
-    loaded = load_model(model, weights=weights)
+    loaded = load_model(model, weights=weights, clip_frames=FRAMES.get(model))
     if weights.startswith("random"):
         stir(loaded.module)
-    layers = MODELS.get(model, (loaded.card.default_layer,))
+    layers = (MODELS | CLIPS).get(model, (loaded.card.default_layer,))
     start = time.perf_counter()
     packed = pack(loaded)
     seconds = time.perf_counter() - start
-    pixels = torch.randn(batch_size, 3, *loaded.card.input.size_px, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randn(batch_size, *input_shape(loaded.card.input), generator=torch.Generator().manual_seed(0))
     found = run(packed, pixels.numpy(), layers)
     rows = []
     for layer in layers:
