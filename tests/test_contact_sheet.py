@@ -46,7 +46,7 @@ def test_thumbnail_of_a_moment_is_the_frame_that_starts_then(tmp_path):
 
 
 def test_thumbnail_of_a_missing_file(tmp_path):
-    with pytest.raises(MediaError, match="vanished"):
+    with pytest.raises(MediaError, match="no such file"):
         thumbnail(str(tmp_path / "gone.png"), None, BOX)
 
 

@@ -303,7 +303,7 @@ def test_identify_hashes_a_video_without_holding_it(tmp_path):
 
 
 def test_identify_says_what_is_wrong(tmp_path):
-    with pytest.raises(MediaError, match="vanished"):
+    with pytest.raises(MediaError, match="no such file"):
         identify(MediaItem(str(tmp_path / "a.jpg"), 3, 0))
     with pytest.raises(MediaError, match="folder"):
         identify(MediaItem(str(tmp_path), 0, 0))

@@ -140,3 +140,10 @@ def test_plain_resizing_is_written_out():
             expected[i, j] = above * (1 - (y - y0)) + below * (y - y0)
     found = Preprocessor(wanted).picture(picture)
     assert np.abs(found - expected).max() <= 0.51
+
+
+@settings(max_examples=300)
+@given(height=st.integers(1, 900), width=st.integers(1, 900), fit=st.sampled_from(["crop", "squash", "pad"]))
+def test_any_size_of_picture_fits(height, width, fit):
+    picture = np.zeros((height, width, 3), dtype=np.uint8)
+    assert Preprocessor(spec(size=(32, 32), resize=37, fit=fit)).picture(picture).shape == (32, 32, 3)

@@ -99,9 +99,11 @@ def resize_fast(picture: Picture, geometry: Geometry, interpolation: str) -> Pic
     first = max(0, math.floor(geometry.top * scale_y - reach))
     last = min(height, math.ceil((geometry.top + geometry.height) * scale_y + reach))
     rows = picture[first:last]
-    box = CropBox(geometry.left * scale_x, 0.0, geometry.width * scale_x, last - first)
+    # Rounding may lay the far edge a hair outside, which the resizer refuses.
+    left, top = geometry.left * scale_x, geometry.top * scale_y - first
+    box = CropBox(left, 0.0, min(geometry.width * scale_x, width - left), last - first)
     narrow = _convolve(rows, box, geometry.width, last - first, interpolation)
-    box = CropBox(0.0, geometry.top * scale_y - first, geometry.width, geometry.height * scale_y)
+    box = CropBox(0.0, top, geometry.width, min(geometry.height * scale_y, last - first - top))
     return _convolve(narrow, box, geometry.width, geometry.height, interpolation)
 
 

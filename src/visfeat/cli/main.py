@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -28,12 +30,24 @@ app = typer.Typer(
     help="Folders of images and videos become a store of feature vectors.",
     epilog="Exit codes: 0 done, 1 could not start, 2 wrong usage, 3 done with failures, 130 interrupted.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
 for command in (extract, info, failures, export, models, layers, pack, shots, samples, demo, doctor):
     app.command()(command)
 app.add_typer(cache_app, name="cache")
+
+
+@app.callback()
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Folders of images and videos become a store of feature vectors."""
+    if version:
+        print(importlib.metadata.version("visfeat"))
+        raise typer.Exit(0)
+
 
 # typer carries its own click; this is its public way to the class of all usage errors.
 _CLICK_ERROR: type[Exception] = next(

@@ -61,8 +61,8 @@ def _packed_or_module(recipe: Recipe, report: Report) -> tuple[LoadedModel, str]
     if found is not None:
         return found, "openvino"
     key = cache_key(recipe.model, weights=recipe.weights, size_px=recipe.size, clip_frames=recipe.clip)
-    report(f"packing {recipe.model}" + (" (once; then it comes from the cache)" if key is not None else ""))
     model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size, clip_frames=recipe.clip)
+    report(f"packing {recipe.model}" + (" (once; then it comes from the cache)" if key is not None else ""))
     try:
         packed = _pack(model, recipe.layers)
     except CannotPack as error:

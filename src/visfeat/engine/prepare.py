@@ -97,6 +97,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
     return recipe.but(
         **_clip_fields(recipe, spec),
         model=card.name,
+        weights=card.weights,
         weights_digest=card.weights_digest,
         layers=layers,
         pool=chosen,

@@ -19,7 +19,7 @@ MAX_IMAGE_BYTES = 1 << 30
 _REASONS = {
     errno.EACCES: "no permission to read it",
     errno.EPERM: "no permission to read it",
-    errno.ENOENT: "vanished, or a link that leads nowhere",
+    errno.ENOENT: "no such file, or a link that leads nowhere",
     errno.EIO: "the disk could not read it",
     errno.ELOOP: "a link that leads back to itself",
     errno.ENAMETOOLONG: "its name is too long",

@@ -52,8 +52,10 @@ def read_graph(path: Path, request: ModelRequest) -> PackedModel:
     graph, layers = _tap_all(path, graph, spec.clip_frames)
     default, logits = _embedding(end, layers)
     fields: dict[str, Any] = {
-        "name": request.name,
+        # By its file's name, wherever it lies: the digest of its content tells two of one name apart.
+        "name": path.name,
         "source": path.name,
+        "weights": path.name,
         "weights_digest": _file_digest(path),
         "layers": layers,
         "default_layer": default,

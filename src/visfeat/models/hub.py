@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -24,7 +25,8 @@ def fetching(model: str) -> Iterator[None]:
     offline = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = offline or not _is_known(constants.ENDPOINT)
     try:
-        with quiet():
+        # Progress that a hub prints has no place in the output of a command.
+        with quiet(), redirect_stdout(sys.stderr):
             yield
     except VisfeatError:
         raise
