@@ -1,5 +1,7 @@
 """Vision models of transformers, from a local folder or the hub: ``hf/./my-vit``, ``hf/facebook/dinov2-small``.
 
+VideoMAE, TimeSformer, ViViT and V-JEPA 2 see clips of the length that they were made for.
+
 A classifier keeps its head and class names. Of a model with an image and a text tower the image tower counts, with
 its projection. Otherwise the embedding is the class token, or the mean over the map, of the last hidden state.
 """
@@ -14,6 +16,7 @@ from typing import Any
 
 from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UsageError
+from visfeat.models.hf_clips import check_size, clip_length, frames_first, of_clips
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.recipe import Fit, Interpolation
 
@@ -50,12 +53,19 @@ class HuggingFaceModels:
         with fetching(subject):
             config = transformers.AutoConfig.from_pretrained(place)
             processor = _processor(place)
-        module = _sized(_tower(_build(place, config, request)), config, request)
+        frames = clip_length(config)
+        spec = _input_spec(processor, config, request.size_px)
+        if frames is None:
+            module = _sized(_tower(_build(place, config, request)), config, request)
+        else:
+            check_size(config, request)
+            spec = of_clips(spec, processor, frames)
+            module = frames_first(_build(place, config, request))
         classifier = _is_classifier(config)
         known = Description(
             name=subject,
             source=f"transformers, {config.model_type}",
-            input=_input_spec(processor, config, request.size_px),
+            input=spec,
             classifier=classifier,
             class_names=_class_names(config) if classifier else (),
             normalize=hasattr(config, "vision_config"),
@@ -75,7 +85,8 @@ def _place(name: str) -> str:
 
 
 def _is_classifier(config: Any) -> bool:
-    return any(name.endswith("ForImageClassification") for name in config.architectures or ())
+    endings = ("ForImageClassification", "ForVideoClassification")
+    return any(name.endswith(endings) for name in config.architectures or ())
 
 
 def _build(place: str, config: Any, request: ModelRequest) -> Any:
@@ -86,7 +97,12 @@ def _build(place: str, config: Any, request: ModelRequest) -> Any:
     from visfeat.models.weights import PRETRAINED, head_of, load_weights, random_seed, read_weights
 
     subject = f"hf/{request.name}"
-    auto = transformers.AutoModelForImageClassification if _is_classifier(config) else transformers.AutoModel
+    auto = transformers.AutoModel
+    if _is_classifier(config):
+        of_images = clip_length(config) is None
+        auto = (
+            transformers.AutoModelForImageClassification if of_images else transformers.AutoModelForVideoClassification
+        )
     if request.weights == PRETRAINED:
         with fetching(subject):
             return auto.from_pretrained(place, dtype="float32")

@@ -73,7 +73,7 @@ def count_prefix(tokens: int, known: int | None = None, clip_frames: int = 1) ->
     (1, 0)
     """
     if clip_frames > 1:
-        return next((prefix for prefix in (0, known or 0) if _are_patches(tokens - prefix, clip_frames)), 0)
+        return next((prefix for prefix in (known or 0, 0) if _are_patches(tokens - prefix, clip_frames)), 0)
     for prefix in range(MOST_PREFIX_TOKENS + 1) if known is None else (0, known):
         if tokens > prefix and math.isqrt(tokens - prefix) ** 2 == tokens - prefix:
             return prefix

@@ -1,0 +1,78 @@
+"""Transformers over clips, tiny and with random weights, from a folder."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from visfeat.engine.pack import pack, relative_error, run
+from visfeat.errors import UsageError
+from visfeat.models.registry import load_model
+
+transformers = pytest.importorskip("transformers")
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "image_size": 32}
+MODELS = {
+    "VideoMAEForVideoClassification": SMALL | {"num_frames": 4, "patch_size": 16},
+    "TimesformerForVideoClassification": SMALL | {"num_frames": 4, "patch_size": 16},
+    "VivitForVideoClassification": SMALL | {"num_frames": 4, "tubelet_size": [2, 16, 16]},
+    "VivitModel": SMALL | {"num_frames": 4, "tubelet_size": [2, 16, 16]},
+}
+SLOW = ("VideoMAEForVideoClassification", "VivitForVideoClassification")
+
+
+def saved(name, folder):
+    kind = getattr(transformers, name)
+    torch.manual_seed(0)
+    module = kind(kind.config_class(**MODELS[name])).eval()
+    module.save_pretrained(folder)
+    processor = {
+        "image_processor_type": "VivitImageProcessor",
+        "size": {"shortest_edge": 36},
+        "crop_size": {"height": 32, "width": 32},
+        "do_center_crop": True,
+        "resample": 2,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+    }
+    if "Vivit" in name:
+        processor |= {"offset": True, "rescale_factor": 1 / 127.5}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    return module, f"hf/{folder}"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in MODELS]
+)
+def test_a_packed_transformer_of_clips_equals_its_own_forward(tmp_path, name):
+    module, model = saved(name, tmp_path)
+    loaded = load_model(model)
+    card = loaded.card
+    assert (card.input.clip_frames, card.input.clip_lengths, card.input.resize_px) == (4, (4,), 36)
+    pixels = torch.randn(2, 3, 4, 32, 32)
+    with torch.no_grad():
+        expected = module(pixels.transpose(1, 2))[0].numpy()
+    if name == "VivitModel":
+        spec = card.layer(card.default_layer)
+        assert (spec.kind, spec.prefix_tokens, card.default_pool) == ("tokens", 1, "cls")
+    else:
+        assert len(card.class_names) == 2
+    layer = card.logits_layer or card.default_layer
+    assert relative_error(run(pack(loaded), pixels.numpy(), (layer,))[layer], expected) < 1e-5
+
+
+def test_the_offset_of_vivit_is_part_of_mean_and_deviation(tmp_path):
+    _, model = saved("VivitModel", tmp_path)
+    spec, pixel = load_model(model).card.input, 200
+    wanted = ((pixel / 127.5 - 1) - 0.5) / 0.5
+    assert (pixel / 255 - spec.mean[0]) / spec.std[0] == pytest.approx(wanted)
+
+
+def test_another_length_or_size_is_refused(tmp_path):
+    _, model = saved("VideoMAEForVideoClassification", tmp_path)
+    with pytest.raises(UsageError, match=r"--clip 8: .* takes 4 frames"):
+        load_model(model, clip_frames=8)
+    with pytest.raises(UsageError, match=r"--size 64: .* takes 32 pixels and nothing else"):
+        load_model(model, size_px=64)
