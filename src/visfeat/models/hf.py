@@ -170,7 +170,8 @@ def _input_spec(processor: Mapping[str, Any], config: Any, size_px: int | None) 
     """What the image processor does, in our words: resize, perhaps cut the center, normalize."""
     from visfeat.models.describe import IMAGENET_MEAN, IMAGENET_STD, center_crop
 
-    own = int(getattr(getattr(config, "vision_config", config), "image_size", None) or 224)
+    side = getattr(getattr(config, "vision_config", config), "image_size", None) or getattr(config, "crop_size", None)
+    own = int(side or 224)
     size, resize_px, fit = _geometry(processor, own)
     if size_px is not None:
         size, resize_px = (size_px, size_px), resize_px * size_px // min(size)
