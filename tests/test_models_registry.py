@@ -42,3 +42,8 @@ def test_names_by_pattern():
     assert model_names("bundled/*") == ["bundled/efficientnet_lite0", "bundled/transnetv2"]
     assert "bundled/efficientnet_lite0" in model_names("efficientnet_lite*")
     assert model_names("bundled/resnet*") == []
+
+
+def test_the_network_of_shots_takes_its_own_size_only():
+    with pytest.raises(UsageError, match="--size 64: bundled/transnetv2 takes 27 x 48 pixels"):
+        load_model("bundled/transnetv2", size_px=64)

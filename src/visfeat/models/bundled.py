@@ -33,6 +33,9 @@ class BundledModels:
         refuse_other_length(f"bundled/{request.name}", packed.card, request)
         if request.size_px is None:
             return packed
+        if packed.card.input.clip_frames > 1:
+            height, width = packed.card.input.size_px
+            raise UsageError(f"--size {request.size_px}: bundled/{request.name} takes {height} x {width} pixels")
         from visfeat.models.resize import resized
 
         return resized(packed, request.size_px)
