@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visfeat.errors import UnknownModel
+from visfeat.errors import UnknownModel, UsageError
 from visfeat.models.bundled import BundledModels
 from visfeat.models.files import GraphFiles, PackedFiles
 from visfeat.models.registry import load_model, model_names, source_of
