@@ -22,7 +22,7 @@ from visfeat.models.packed import PackedModel
 from visfeat.models.source import LoadedModel
 
 DEFAULT_BATCH_SIZES = {"cpu": 2, "intel-gpu": 16}
-"""On a CPU each core runs a batch of its own: small ones stay in its cache (EfficientNet-Lite0: 1.26x of 16, benchmarks/batches.py)."""
+"""On a CPU each core runs a batch of its own: small ones stay in its cache (benchmarks/batches.py: 1.26x of 16)."""
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
 _PRECISIONS = {"f32": "f32", "bf16": "bf16", "fp16": "f16"}
 
