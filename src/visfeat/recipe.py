@@ -36,7 +36,12 @@ Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 TimePool = Literal["avg", "max", "none"]
 Tail = Literal["overlap", "pad", "loop", "drop"]
-SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes")
+InputKind = Literal["rgb", "flow"]
+FlowMethod = Literal["dis", "raft"]
+Temporal = Literal["mean", "max", "std", "vlad", "attention", "lstm"]
+SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes", "frames_per_shot")
+TEMPORAL_FIELDS = ("segments", "temporal", "temporal_model", "temporal_model_digest", "temporal_rows")
+"""What is done with the rows of a video once they are there; ``Recipe.rows_recipe`` has none of it."""
 
 
 class Recipe(BaseModel):
@@ -62,6 +67,8 @@ class Recipe(BaseModel):
     keyframes: bool = False
     stream: int | None = None
     animations: Literal["first", "video"] = "first"
+    frames_per_shot: int | None = None
+    """So many frames of each shot, evenly spaced."""
 
     # Clips, for networks that see several frames at once; None is the model's own.
     clip: int | None = None
@@ -85,6 +92,16 @@ class Recipe(BaseModel):
     interpolation: Interpolation | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    crops: Literal[3, 5, 10] | None = None
+    """How many views of a picture the network sees; None is the center alone."""
+    crops_apart: bool | None = None
+    """True: a row holds the vector of each view, ``(crops, ...)``; else their mean."""
+    input: InputKind | None = None
+    """What the network sees: pixels, or the optical flow from frame to frame; None is the model's own."""
+    flow: FlowMethod | None = None
+    flow_weights: str | None = None
+    """Of RAFT: a file or ``random:SEED``; ``flow_weights_digest`` stands in for it in the digest."""
+    flow_weights_digest: str | None = None
     input_size_px: tuple[int, int] | None = None
     """Height and width of the network's input, filled on resolving."""
     input_resize_px: int | None = None
@@ -99,6 +116,18 @@ class Recipe(BaseModel):
     dtype: Literal["float32", "float16"] = "float32"
     top: int = 0
     """How many of the network's own class names go with each row."""
+
+    # From the rows of a video, or of each of its shots, to one.
+    segments: Literal["shots"] | None = None
+    """What is pooled to one row: each shot; None is the whole video."""
+    shots_digest: str | None = None
+    """Which network found the shots, at which threshold, filled on resolving."""
+    temporal: Temporal | None = None
+    temporal_model: str | None = None
+    """What ``vlad``, ``attention`` and ``lstm`` have learned: a file, a trained run or ``random:SEED``."""
+    temporal_model_digest: str | None = None
+    temporal_rows: Literal["final", "steps"] | None = None
+    """Of ``lstm``: its last state, or its state at every step."""
 
     # How it is computed.
     engine: Literal["auto"] | str = "auto"
@@ -139,7 +168,7 @@ class Recipe(BaseModel):
             raise ValueError(f"{' and '.join(chosen)} exclude each other: choose one way of sampling frames")
         if self.consecutive and self.clip_fps is not None:
             raise ValueError("clip_fps and consecutive exclude each other: clips by time or by decoded frames")
-        for field in ("frames", "size", "batch_size", "clip", "stride"):
+        for field in ("frames", "size", "batch_size", "clip", "stride", "frames_per_shot"):
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise ValueError(f"{field} must be at least 1, not {value}")
@@ -177,6 +206,8 @@ class Recipe(BaseModel):
             return "keyframes"
         if self.frames is not None:
             return f"{self.frames} frames"
+        if self.frames_per_shot is not None:
+            return f"{self.frames_per_shot} frames a shot"
         return f"every {self.interval_s} s"
 
     @property
@@ -191,11 +222,20 @@ class Recipe(BaseModel):
         """16 hex digits that name everything that changes a number; equal recipes have equal digests."""
         # An open field says nothing: an option that a later version adds leaves the digests of today as they are.
         data = self.model_dump(mode="json", exclude_none=True, exclude={"name", *SAMPLING_FIELDS})
-        if self.weights_digest is not None:
-            data.pop("weights")
+        for named in ("weights", "flow_weights", "temporal_model"):
+            if getattr(self, f"{named}_digest") is not None:
+                data.pop(named, None)
         data["sampling"] = self.sampling
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def rows_recipe(self) -> Recipe:
+        """The recipe whose rows this one pools: the same without what ``TEMPORAL_FIELDS`` name."""
+        if all(getattr(self, field) is None for field in TEMPORAL_FIELDS):
+            return self
+        shots = {} if self.frames_per_shot is not None else {"shots_digest": None}
+        return self.but(name=None, **dict.fromkeys(TEMPORAL_FIELDS), **shots)
 
     @property
     def title(self) -> str:
@@ -237,8 +277,8 @@ def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str,
     given = {name: value for name, value in options.items() if value is not None}
     if not given:
         return base
-    sampling = {"every_s": None, "fps": None, "frames": None, "every_frame": False, "keyframes": False}
-    replaced = sampling if sampling.keys() & given.keys() else {}
+    replaced: dict[str, Any] = dict.fromkeys(SAMPLING_FIELDS) if given.keys() & set(SAMPLING_FIELDS) else {}
+    replaced |= {field: False for field in ("every_frame", "keyframes") if field in replaced}
     return base.but(**(replaced | given))
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MODEL, FRAMES, CLIPS = "Model", "Which frames of a video", "Clips, for networks that see several frames at once"
 PICTURE, VECTOR, COMPUTE = "Picture", "Vector", "Computing"
+_OTHERWISE = ("media", "list_", "json_", "quiet", "preset", "every", "clip_frames", "input_", "live_s", "max_frames")
+"""What is no option of ``visfeat.extract`` under its own name."""
+SEQUENCE = "From the rows of a video, or of each of its shots, to one"
 
 
 def extract(
@@ -28,9 +31,10 @@ def extract(
         Path | None, Option("--store", "-s", help="The store's folder.", show_default="features.vf")
     ] = None,
     recipe: Annotated[
-        Path | None,
-        Option("--recipe", "-r", help="A TOML file with any of these options."),
+        list[str] | None,
+        Option("--recipe", "-r", help="A TOML file with any of these options; several, or shots, share one decode."),
     ] = None,
+    preset: Annotated[str | None, Option(help="The rows of another tool: video_features/r21d, ...")] = None,
     list_: Annotated[str | None, Option("--list", help="A file of paths, one a line; - reads stdin.")] = None,
     redo: Annotated[bool, Option("--redo", help="Extract again what is there already.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be done.")] = False,
@@ -50,6 +54,11 @@ def extract(
     keyframes: Annotated[bool, Option("--keyframes", help="The codec's keyframes.", rich_help_panel=FRAMES)] = False,
     stream: Annotated[int | None, Option(help="Which video stream, from 0.", rich_help_panel=FRAMES)] = None,
     animations: Annotated[str | None, Option(help="first frame or video.", rich_help_panel=FRAMES)] = None,
+    frames_per_shot: Annotated[int | None, Option(help="N frames of every shot.", rich_help_panel=FRAMES)] = None,
+    live_s: Annotated[
+        str | None, Option("--for", help="Stop a live source after 10s, 2min, ...", rich_help_panel=FRAMES)
+    ] = None,
+    max_frames: Annotated[int | None, Option(help="Stop a live source after N frames.", rich_help_panel=FRAMES)] = None,
     clip: Annotated[int | None, Option(help="Frames in a clip.", rich_help_panel=CLIPS)] = None,
     stride: Annotated[int | None, Option(help="Frames from clip to clip.", rich_help_panel=CLIPS)] = None,
     clip_fps: Annotated[str | None, Option(help="Frames a second in a clip.", rich_help_panel=CLIPS)] = None,
@@ -64,6 +73,13 @@ def extract(
     interpolation: Annotated[str | None, Option(help="bicubic, bilinear, ...", rich_help_panel=PICTURE)] = None,
     mean: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
     std: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
+    crops: Annotated[str | None, Option(help="center, 3, 5 or 10 views.", rich_help_panel=PICTURE)] = None,
+    crops_apart: Annotated[
+        bool, Option("--crops-apart", help="Keep the views' vectors apart.", rich_help_panel=PICTURE)
+    ] = False,
+    input_: Annotated[str | None, Option("--input", help="rgb or flow.", rich_help_panel=PICTURE)] = None,
+    flow: Annotated[str | None, Option(help="Optical flow by dis or raft.", rich_help_panel=PICTURE)] = None,
+    flow_weights: Annotated[str | None, Option(help="Of raft: FILE or random:SEED.", rich_help_panel=PICTURE)] = None,
     pool: Annotated[
         str | None, Option(help="avg, max, gem, cls, tokens, flatten, none.", rich_help_panel=VECTOR)
     ] = None,
@@ -72,6 +88,16 @@ def extract(
         bool | None, Option("--normalize/--no-normalize", help="Unit length (L2).", rich_help_panel=VECTOR)
     ] = None,
     dtype: Annotated[str | None, Option(help="float32 or float16 in the store.", rich_help_panel=VECTOR)] = None,
+    segments: Annotated[str | None, Option(help="shots: a vector for each.", rich_help_panel=SEQUENCE)] = None,
+    temporal: Annotated[
+        str | None, Option(help="mean, max, std, vlad, attention or lstm.", rich_help_panel=SEQUENCE)
+    ] = None,
+    temporal_model: Annotated[
+        str | None, Option(help="What it learned: FILE, RUN or random:SEED.", rich_help_panel=SEQUENCE)
+    ] = None,
+    temporal_rows: Annotated[
+        str | None, Option(help="Of lstm: final state or all steps.", rich_help_panel=SEQUENCE)
+    ] = None,
     engine: Annotated[str | None, Option(help="auto, openvino or torch.", rich_help_panel=COMPUTE)] = None,
     device: Annotated[str | None, Option(help="auto, cpu, cuda[:N], mps, intel-gpu.", rich_help_panel=COMPUTE)] = None,
     precision: Annotated[str | None, Option(help="f32, bf16 or fp16.", rich_help_panel=COMPUTE)] = None,
@@ -83,47 +109,45 @@ def extract(
     Exit code 0: all done; 3: done, with failures (visfeat failures names them); 130: interrupted, what was finished
     is kept.
     """
-    options = {
-        "model": model,
-        "weights": weights,
-        "layers": words(layers),
-        "top": top,
-        "every_s": None if every is None else duration_s(every, option="--every"),
-        "fps": fps,
-        "every_frame": every_frame or None,
-        "frames": frames,
-        "keyframes": keyframes or None,
-        "stream": stream,
-        "animations": animations,
-        "clip": clip,
-        "stride": stride,
-        "clip_fps": clip_fps,
-        "consecutive": clip_frames or None,
-        "tail": tail,
-        "preprocess": preprocess,
-        "size": size,
-        "fit": fit,
-        "crop": numbers(crop, 4, option="--crop"),
-        "interpolation": interpolation,
-        "mean": numbers(mean, 3, option="--mean"),
-        "std": numbers(std, 3, option="--std"),
-        "pool": _pools(pool),
-        "pool_time": pool_time,
-        "normalize": normalize,
-        "dtype": dtype,
-        "engine": engine,
-        "device": device,
-        "precision": precision,
-        "batch_size": batch_size,
-    }
+    given = dict(locals())
     if not media and list_ is None:
         raise UsageError("nothing to extract: name files or folders, or --list FILE")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: must be at least 1")
-    settings = {"store": store, "recipe": recipe, "redo": redo, "dry_run": dry_run, "max_pixels": max_pixels}
-    run = _run(media or [], list_, options | settings | {"threads": threads}, quiet=quiet)
+    run = _run(media or [], list_, _options(given), quiet=quiet)
     _print(run, as_json=json_, quiet=quiet)
     raise typer.Exit(run.exit_code)
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """The command line's words as options of ``visfeat.extract``; raises UsageError."""
+    every = given["every"]
+    plain = {name: value for name, value in given.items() if name not in _OTHERWISE}
+    recipes = given["recipe"] or []
+    if len(recipes) > 1:
+        raise UsageError("--recipe: one at a time")
+    return plain | {
+        "recipe": recipes[0] if recipes else None,
+        "layers": words(given["layers"]),
+        "every_s": None if every is None else duration_s(every, option="--every"),
+        "every_frame": given["every_frame"] or None,
+        "keyframes": given["keyframes"] or None,
+        "consecutive": given["clip_frames"] or None,
+        "crop": numbers(given["crop"], 4, option="--crop"),
+        "crops": _crops(given["crops"]),
+        "crops_apart": given["crops_apart"] or None,
+        "input": given["input_"],
+        "mean": numbers(given["mean"], 3, option="--mean"),
+        "std": numbers(given["std"], 3, option="--std"),
+        "pool": _pools(given["pool"]),
+    }
+
+
+def _crops(text: str | None) -> int | None:
+    """The number of views; None for the center alone."""
+    if text not in (None, "center", "3", "5", "10"):
+        raise UsageError(f"--crops {text}: center, 3, 5 or 10")
+    return None if text in (None, "center") else int(text)
 
 
 def _pools(text: str | None) -> str | tuple[str, ...] | None:
