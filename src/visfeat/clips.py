@@ -8,37 +8,61 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from visfeat.recipe import Tail
 
 Item = TypeVar("Item")
 
 
-def clips(frames: Iterable[Item], length: int, *, stride: int, tail: Tail = "overlap") -> Iterator[list[Item]]:
-    """Windows of ``length`` frames, one every ``stride``; no more than one window is held.
+class Windows(Generic[Item]):
+    """Windows of ``length`` frames, one every ``stride``, of frames that are fed one by one; one window is held.
 
     What no full window covers at the end: ``overlap`` takes the last ``length`` frames, ``pad`` begins the next window
     and repeats its last frame, ``loop`` begins it and repeats all its frames, ``drop`` leaves it out. A video shorter
     than a clip gives one all the same, filled as ``loop`` or ``pad`` says: no video gives nothing.
     """
-    window: deque[Item] = deque(maxlen=length)
-    seen, start = 0, 0
+
+    def __init__(self, length: int, *, stride: int, tail: Tail = "overlap") -> None:
+        self._length, self._stride, self._tail = length, stride, tail
+        self._held: deque[Item] = deque(maxlen=length)
+        self._seen = 0
+        self._start = 0
+        """The first frame of the next window."""
+
+    def feed(self, frame: Item) -> Iterator[list[Item]]:
+        """The window that this frame completes, if it does."""
+        self._held.append(frame)
+        self._seen += 1
+        if self._seen != self._start + self._length:
+            return iter(())
+        self._start += self._stride
+        return iter([list(self._held)])
+
+    def finish(self) -> Iterator[list[Item]]:
+        """The window that the tail adds after the last frame, if it does."""
+        last = self._last()
+        return iter(() if last is None else [last])
+
+    def _last(self) -> list[Item] | None:
+        covered = self._start - self._stride + self._length if self._start else 0
+        if self._seen <= covered:
+            return None
+        if self._seen < self._length:
+            return filled(list(self._held), self._length, self._tail)
+        if self._tail == "overlap":
+            return list(self._held)
+        if self._tail == "drop" or self._start >= self._seen:
+            return None
+        return filled(list(self._held)[self._start - self._seen :], self._length, self._tail)
+
+
+def clips(frames: Iterable[Item], length: int, *, stride: int, tail: Tail = "overlap") -> Iterator[list[Item]]:
+    """The same windows, pulled from an iterator of frames."""
+    windows: Windows[Item] = Windows(length, stride=stride, tail=tail)
     for frame in frames:
-        window.append(frame)
-        seen += 1
-        if seen == start + length:
-            yield list(window)
-            start += stride
-    covered = start - stride + length if start else 0
-    if seen <= covered:
-        return
-    if seen < length:
-        yield filled(list(window), length, tail)
-    elif tail == "overlap":
-        yield list(window)
-    elif tail != "drop" and start < seen:
-        yield filled(list(window)[start - seen :], length, tail)
+        yield from windows.feed(frame)
+    yield from windows.finish()
 
 
 def filled(frames: list[Item], length: int, tail: Tail) -> list[Item]:

@@ -1,14 +1,15 @@
 """Sampling: which frames of a video a recipe looks at.
 
 All choices follow one rule: the frame at time t is the one on display at t, the last with ``start_s <= t``.
-Samples are numbered from 0 in order of time; the number is the row's position.
+Samples are numbered from 0 in order of time; the number is the row's position. A sampler is fed frame by frame, so
+that one decode serves any number of them; the functions below pull the same samples from an iterator of frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from visfeat.frames import Frame
 from visfeat.recipe import Recipe
@@ -22,24 +23,95 @@ class Sample(NamedTuple):
     frame: Frame
 
 
-def sample(frames: Iterator[Frame], recipe: Recipe, *, duration_s: Fraction | None = None) -> Iterator[Sample]:
+class Sampler(Protocol):
+    """What chooses among the frames of one video or still image, which it is fed in order and all of them."""
+
+    def feed(self, frame: Frame) -> Iterator[Sample]:
+        """The samples that this frame is, if any; to be exhausted before the next frame is fed."""
+
+
+class EveryFrame:
+    """Chooses each frame, at the time when it goes on display."""
+
+    def __init__(self) -> None:
+        self._position = 0
+
+    def feed(self, frame: Frame) -> Iterator[Sample]:
+        """The frame."""
+        yield Sample(self._position, frame.start_s, frame)
+        self._position += 1
+
+
+class Keyframes(EveryFrame):
+    """Chooses the codec's keyframes."""
+
+    def feed(self, frame: Frame) -> Iterator[Sample]:
+        """The frame where it is a keyframe."""
+        return super().feed(frame) if frame.is_keyframe else iter(())
+
+
+class OnDisplay:
+    """Chooses the frame on display at each of some times; a frame stands once for each that falls into its interval.
+
+    Times ascend. The ones after the end of the video have no frame, nor have those of a stretch that was lost to
+    damage: no other frame stands in. A still image is its own sample.
+    """
+
+    def __init__(self, times_s: Iterator[Fraction]) -> None:
+        self._times_s = times_s
+        self._next_s = next(times_s, None)
+        self._position = 0
+
+    def feed(self, frame: Frame) -> Iterator[Sample]:
+        """The frame, once for each of the times."""
+        if frame.start_s is None or frame.end_s is None:
+            yield Sample(self._position, None, frame)
+            self._position += 1
+            return
+        while self._next_s is not None and self._next_s < frame.end_s:
+            if self._next_s >= frame.start_s:
+                yield Sample(self._position, self._next_s, frame)
+                self._position += 1
+            self._next_s = next(self._times_s, None)
+
+
+def sampler_of(recipe: Recipe, *, times_s: Iterator[Fraction] | None = None) -> Sampler:
+    """The sampler that a recipe asks for; ``times_s``, where given, are the times to look at instead of its own.
+
+    A recipe for N frames, of a video or of each shot, needs ``times_s``: it does not say how long a video is.
+    """
+    if times_s is not None:
+        return OnDisplay(times_s)
+    if recipe.clip is not None:
+        by_decoded_frames = recipe.consecutive or recipe.clip_fps is None
+        return EveryFrame() if by_decoded_frames else OnDisplay(grid(1 / Fraction(recipe.clip_fps or 1)))
+    if recipe.every_frame:
+        return EveryFrame()
+    if recipe.keyframes:
+        return Keyframes()
+    if recipe.frames is not None or recipe.frames_per_shot is not None:
+        raise ValueError(f"{recipe.sampling}: times_s must say when")
+    return OnDisplay(grid(recipe.interval_s))
+
+
+def sample(frames: Iterable[Frame], recipe: Recipe, *, duration_s: Fraction | None = None) -> Iterator[Sample]:
     """Choose frames as the recipe says; a frame that is not chosen is never converted to RGB.
 
     ``duration_s`` is the exact length of the video; it is needed for ``frames = N`` alone. A still image
     (a frame without times) is its own single sample.
     """
-    if recipe.every_frame:
-        return numbered(frames)
-    if recipe.keyframes:
-        return numbered(frame for frame in frames if frame.is_keyframe)
-    if recipe.frames is not None:
-        return on_display(frames, evenly_spaced(recipe.frames, duration_s))
-    return on_display(frames, grid(recipe.interval_s))
+    times_s = None if recipe.frames is None else evenly_spaced(recipe.frames, duration_s)
+    sampler = sampler_of(recipe, times_s=times_s)
+    return (chosen for frame in frames for chosen in sampler.feed(frame))
 
 
-def numbered(frames: Iterable[Frame]) -> Iterator[Sample]:
-    """Each frame, at the time when it goes on display."""
-    return (Sample(position, frame.start_s, frame) for position, frame in enumerate(frames))
+def on_display(frames: Iterable[Frame], times_s: Iterator[Fraction]) -> Iterator[Sample]:
+    """The frame on display at each time, as ``OnDisplay`` chooses it.
+
+    All frames are read, also those after the last time: only at its end does a decoder tell what was lost on the way.
+    """
+    sampler = OnDisplay(times_s)
+    return (chosen for frame in frames for chosen in sampler.feed(frame))
 
 
 def grid(interval_s: Fraction) -> Iterator[Fraction]:
@@ -50,27 +122,7 @@ def grid(interval_s: Fraction) -> Iterator[Fraction]:
         count += 1
 
 
-def evenly_spaced(number: int, duration_s: Fraction | None) -> Iterator[Fraction]:
-    """The middles of ``number`` equal parts of the duration: ``(k + 1/2) duration / number``."""
+def evenly_spaced(number: int, duration_s: Fraction | None, *, start_s: Fraction = Fraction(0)) -> Iterator[Fraction]:
+    """The middles of ``number`` equal parts of a duration: ``start + (k + 1/2) duration / number``."""
     length = Fraction(0) if duration_s is None else duration_s
-    return (Fraction(2 * k + 1, 2 * number) * length for k in range(number))
-
-
-def on_display(frames: Iterator[Frame], times_s: Iterator[Fraction]) -> Iterator[Sample]:
-    """The frame on display at each time; a frame stands once for each time that falls into its interval.
-
-    All frames are read, also those after the last time: only at its end does a decoder tell what was lost on the way.
-    Times ascend. The ones after the end of the video have no frame, nor have those of a stretch that was lost to
-    damage: no other frame stands in.
-    """
-    position = 0
-    time_s = next(times_s, None)
-    for frame in frames:
-        if frame.start_s is None or frame.end_s is None:
-            yield Sample(position, None, frame)
-            return
-        while time_s is not None and time_s < frame.end_s:
-            if time_s >= frame.start_s:
-                yield Sample(position, time_s, frame)
-                position += 1
-            time_s = next(times_s, None)
+    return (start_s + Fraction(2 * k + 1, 2 * number) * length for k in range(number))

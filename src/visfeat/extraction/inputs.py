@@ -1,4 +1,7 @@
-"""What a network is given at once: a frame, or a clip of several, with its time, from an open decoder."""
+"""What a network is given at once: a frame, or a clip of several, with its time; assembled frame by frame.
+
+frame -> sampled -> looked at (preprocessed) -> gathered into clips -> NetworkInput
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.clips import clips
+from visfeat.clips import Windows
 from visfeat.decode.decoder import Decoder
-from visfeat.frames import NO_TIME, FrameBatch
+from visfeat.frames import NO_TIME, Frame, FrameBatch
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
-from visfeat.sample import Sample, grid, numbered, on_display, sample
+from visfeat.sample import Sample, evenly_spaced, sampler_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +35,76 @@ class NetworkInput:
     repeated: int = 0
 
 
+class FramePreparer:
+    """Frames as the network's pixels; asked for the same frame again in a row, it has the answer.
+
+    Several assemblers may share one, so that a frame is prepared once for all recipes of equal preprocessing.
+    """
+
+    def __init__(self, preprocess: Preprocessor) -> None:
+        self._preprocess = preprocess
+        self._last: tuple[Frame, NDArray[np.uint8]] | None = None
+
+    def __call__(self, frame: Frame) -> NDArray[np.uint8]:
+        """Uint8 ``(height, width, 3)``, not to be written to; raises MediaError."""
+        if self._last is None or self._last[0] is not frame:
+            self._last = (frame, self._preprocess(FrameBatch.of(frame))[0, 0])
+        return self._last[1]
+
+
+class InputAssembler:
+    """Makes a network's inputs from the frames of one video or still image, in flat memory."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        preprocess: Preprocessor | FramePreparer,
+        *,
+        times_s: Iterator[Fraction] | None = None,
+    ) -> None:
+        """The recipe has no open field; ``times_s`` as for ``sample.sampler_of``."""
+        self._recipe = recipe
+        self._prepare = preprocess if isinstance(preprocess, FramePreparer) else FramePreparer(preprocess)
+        self._sampler = sampler_of(recipe, times_s=times_s)
+        self._windows: Windows[_Frame] | None = None
+        if recipe.clip is not None:
+            stride, tail = recipe.stride or recipe.clip, recipe.tail or "overlap"
+            self._windows = Windows(recipe.clip, stride=stride, tail=tail)
+
+    def feed(self, frame: Frame) -> Iterator[NetworkInput]:
+        """The inputs that this frame completes; to be exhausted before the next one. Raises MediaError."""
+        for chosen in self._sampler.feed(frame):
+            for seen in self._look_at(chosen):
+                yield from self._gather(seen)
+
+    def finish(self) -> Iterator[NetworkInput]:
+        """The inputs that only the end of the video completes."""
+        if self._windows is not None:
+            yield from (_joined(window, self._recipe) for window in self._windows.finish())
+
+    def _look_at(self, chosen: Sample) -> Iterator[_Frame]:
+        """What the network sees of a chosen frame."""
+        yield _Frame.of(chosen, self._prepare(chosen.frame))
+
+    def _gather(self, seen: _Frame) -> Iterator[NetworkInput]:
+        if self._windows is None:
+            yield seen.alone()
+        else:
+            yield from (_joined(window, self._recipe) for window in self._windows.feed(seen))
+
+
 def network_inputs(decoder: Decoder, recipe: Recipe, preprocess: Preprocessor) -> Iterator[NetworkInput]:
-    """Sample, preprocess and, for a network of clips, gather: each frame is decoded and prepared once.
+    """All inputs of an open decoder's item: each frame is decoded and prepared once.
 
     The recipe has no open field. Raises MediaError where a frame cannot be decoded.
     """
-    frames = (_Frame.of(chosen, preprocess) for chosen in _chosen(decoder, recipe))
-    if recipe.clip is None:
-        return (frame.alone() for frame in frames)
-    windows = clips(frames, recipe.clip, stride=recipe.stride or recipe.clip, tail=recipe.tail or "overlap")
-    return (_joined(window, recipe) for window in windows)
-
-
-def _chosen(decoder: Decoder, recipe: Recipe) -> Iterator[Sample]:
-    """The frames that the recipe looks at, in order."""
-    if recipe.clip is not None:
-        if recipe.consecutive or recipe.clip_fps is None:
-            return numbered(decoder.frames())
-        return on_display(decoder.frames(), grid(1 / recipe.clip_fps))
-    duration_s = decoder.measure_duration_s() if recipe.frames is not None else None
-    return sample(decoder.frames(), recipe, duration_s=duration_s)
+    times_s = None
+    if recipe.frames is not None and recipe.clip is None:
+        times_s = evenly_spaced(recipe.frames, decoder.measure_duration_s())
+    assembler = InputAssembler(recipe, preprocess, times_s=times_s)
+    for frame in decoder.frames():
+        yield from assembler.feed(frame)
+    yield from assembler.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +118,14 @@ class _Frame:
     index: int
 
     @classmethod
-    def of(cls, chosen: Sample, preprocess: Preprocessor) -> _Frame:
-        batch = FrameBatch.of(chosen.frame)
+    def of(cls, chosen: Sample, pixels: NDArray[np.uint8]) -> _Frame:
+        frame = chosen.frame
         return cls(
-            pixels=preprocess(batch)[0, 0],
+            pixels=pixels,
             time_s=chosen.time_s,
-            start_s=float(batch.pts_s[0, 0]),
-            end_s=float(batch.end_s[0, 0]),
-            index=int(batch.frame_index[0, 0]),
+            start_s=NO_TIME if frame.start_s is None else float(frame.start_s),
+            end_s=NO_TIME if frame.end_s is None else float(frame.end_s),
+            index=frame.index,
         )
 
     def alone(self) -> NetworkInput:
