@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from visfeat.errors import ModelError, UnknownLayer, nearest_names
-from visfeat.recipe import Fit, Interpolation, Pool
+from visfeat.recipe import Fit, InputKind, Interpolation, PerChannel, Pool
 
 LayerKind = Literal["vector", "map", "tokens", "other"]
 
@@ -27,13 +27,15 @@ class InputSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: InputKind | None = None
+    """``flow``: optical flow, two channels of a byte each (``visfeat.flow.field``); None is RGB pixels."""
     size_px: tuple[int, int]
     """Height and width that the network takes."""
     resize_px: int
     fit: Fit = "crop"
     interpolation: Interpolation = "bicubic"
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: PerChannel
+    std: PerChannel
     resize_to_px: tuple[int, int] | None = None
     """Height and width before the center crop, whatever the aspect ratio; None where ``resize_px`` says it."""
     antialias: bool = True
@@ -44,6 +46,18 @@ class InputSpec(BaseModel):
     """Frames a second of the clips that it was trained on."""
     clip_lengths: tuple[int, ...] = ()
     """The numbers of frames that it can take; empty where it takes any."""
+
+    @property
+    def channels(self) -> int:
+        """Values a position: 3 of a picture, 2 of a field of flow."""
+        return 2 if self.kind == "flow" else 3
+
+    @model_validator(mode="after")
+    def _one_number_a_channel(self) -> Self:
+        for field in ("mean", "std"):
+            if len(getattr(self, field)) != self.channels:
+                raise ValueError(f"{field} must have {self.channels} numbers, one a channel")
+        return self
 
 
 class LayerSpec(BaseModel):

@@ -38,6 +38,8 @@ TimePool = Literal["avg", "max", "none"]
 Tail = Literal["overlap", "pad", "loop", "drop"]
 InputKind = Literal["rgb", "flow"]
 FlowMethod = Literal["dis", "raft"]
+PerChannel = tuple[float, float, float] | tuple[float, float]
+"""Of pixels three, of optical flow two."""
 Temporal = Literal["mean", "max", "std", "vlad", "attention", "lstm"]
 SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes", "frames_per_shot")
 TEMPORAL_FIELDS = ("segments", "temporal", "temporal_model", "temporal_model_digest", "temporal_rows")
@@ -90,8 +92,8 @@ class Recipe(BaseModel):
     crop: tuple[float, float, float, float] | None = None
     """x, y, width, height of the part that is looked at: pixels, or fractions where all are <= 1."""
     interpolation: Interpolation | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: PerChannel | None = None
+    std: PerChannel | None = None
     crops: Literal[3, 5, 10] | None = None
     """How many views of a picture the network sees; None is the center alone."""
     crops_apart: bool | None = None

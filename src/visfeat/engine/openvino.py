@@ -45,7 +45,7 @@ class OpenvinoNetwork:
     def __init__(self, model: PackedModel, options: NetworkOptions) -> None:
         """Compile; the graph is cut down to what the wanted layers need."""
         self.layers: tuple[LayerSpec, ...] = tuple(model.card.layer(name) for name in options.layers)
-        self.batch_size = options.batch_size or DEFAULT_BATCH_SIZES.get(options.device, 1)
+        self.batch_size = options.whole_rows(DEFAULT_BATCH_SIZES.get(options.device, 1))
         core = ov.Core()
         device = _device(core, options.device)
         graph = build_graph(core, model, options, self.batch_size)
@@ -63,7 +63,7 @@ class OpenvinoNetwork:
         }
 
     def stream(self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]) -> Iterator[tuple[Tag, Outputs]]:
-        """Run batches uint8 ``(B, T, H, W, 3)``; results come in the order of the batches.
+        """Run batches uint8 ``(B, T, H, W, C)``; results come in the order of the batches.
 
         Several threads may do so at once, each with its own requests. No Python callback is left with OpenVINO's
         threads: freeing a graph waits for them while it holds Python's lock, for which the last callback would wait.
@@ -104,12 +104,12 @@ class OpenvinoNetwork:
 
     def _check(self, pixels: NDArray[np.uint8]) -> None:
         if pixels.dtype != np.uint8 or pixels.ndim != 5 or len(pixels) != self.batch_size:
-            expected = f"uint8 ({self.batch_size}, T, H, W, 3)"
+            expected = f"uint8 ({self.batch_size}, T, H, W, C)"
             raise EngineError(f"openvino: a batch must be {expected}; got {pixels.dtype} {pixels.shape}")
 
 
 def build_graph(core: ov.Core, model: PackedModel, options: NetworkOptions, batch_size: int) -> ov.Model:
-    """The packed graph with the wanted outputs only, taking uint8 ``(B, H, W, 3)`` or ``(B, T, H, W, 3)``.
+    """The packed graph with the wanted outputs only, taking uint8 ``(B, H, W, C)`` or ``(B, T, H, W, C)``.
 
     ``(pixel - 255 mean) / (255 std)`` stands at its beginning.
     """
@@ -131,7 +131,7 @@ def build_graph(core: ov.Core, model: PackedModel, options: NetworkOptions, batc
     height, width = options.input.size_px
     frames = [options.input.clip_frames] if clips else []
     try:
-        graph.reshape([batch_size, *frames, height, width, 3])
+        graph.reshape([batch_size, *frames, height, width, options.input.channels])
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1]
         raise UsageError(f"{model.card.name} does not take {height} x {width} px ({first})") from None

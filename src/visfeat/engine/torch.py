@@ -62,7 +62,7 @@ class TorchNetwork:
         self.layers: tuple[LayerSpec, ...] = tuple(model.card.layer(name) for name in options.layers)
         self._device = _device(options.device)
         self._clips = options.input.clip_frames > 1
-        self.batch_size = options.batch_size or self._own_batch_size()
+        self.batch_size = options.whole_rows(self._own_batch_size())
         self._dtype = _PRECISIONS[options.precision]
         self._name = model.card.name
         if options.threads is not None and self._device.type == "cpu":
@@ -83,7 +83,7 @@ class TorchNetwork:
         } | _hardware(self._device)
 
     def stream(self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]) -> Iterator[tuple[Tag, Outputs]]:
-        """Run batches uint8 ``(B, T, H, W, 3)`` of exactly ``batch_size``; results come in order."""
+        """Run batches uint8 ``(B, T, H, W, C)`` of exactly ``batch_size``; results come in order."""
         pending: deque[_Pending[Tag]] = deque()
         for tag, pixels in batches:
             self._check(pixels)
@@ -125,7 +125,7 @@ class TorchNetwork:
         return batch.tag, {name: np.array(value.numpy(), copy=copy or None) for name, value in batch.outputs.items()}
 
     def _normalized(self, pixels: Tensor) -> Tensor:
-        """uint8 ``(B, T, H, W, 3)`` on the device -> float32 ``(B, 3, H, W)``, or ``(B, 3, T, H, W)`` for clips."""
+        """uint8 ``(B, T, H, W, C)`` on the device -> float32 ``(B, C, H, W)``, or ``(B, C, T, H, W)`` for clips."""
         values = (pixels.float() - self._mean) / self._std
         return values.permute(0, 4, 1, 2, 3) if self._clips else values[:, 0].permute(0, 3, 1, 2)
 
@@ -152,7 +152,7 @@ class TorchNetwork:
 
     def _check(self, pixels: NDArray[np.uint8]) -> None:
         if pixels.dtype != np.uint8 or pixels.ndim != 5 or len(pixels) != self.batch_size:
-            expected = f"uint8 ({self.batch_size}, T, H, W, 3)"
+            expected = f"uint8 ({self.batch_size}, T, H, W, C)"
             raise EngineError(f"torch: a batch must be {expected}; got {pixels.dtype} {pixels.shape}")
 
 

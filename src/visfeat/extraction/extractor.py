@@ -111,8 +111,8 @@ class Extractor:
         else:
             rgb = _rgb_of(picture, index)
             frame = FrameBatch.of(Frame(index=-1, start_s=None, end_s=None, is_keyframe=True, rgb=lambda: rgb))
-        pixels = np.repeat(self._preprocess(frame)[0], self._input_shape[0], axis=0)
-        return NetworkInput(pixels, NO_TIME, NO_TIME, np.full(len(pixels), NO_INDEX))
+        pixels = np.repeat(self._preprocess(frame), self._input_shape[0], axis=1)
+        return NetworkInput(pixels, NO_TIME, NO_TIME, np.full(pixels.shape[1], NO_INDEX))
 
     def _run(
         self, inputs: Iterable[NetworkInput]
@@ -120,13 +120,14 @@ class Extractor:
         """Rows by layer in the order of the inputs, the inputs without their pixels, and labels."""
         seen: list[NetworkInput] = []
         results: dict[int, BatchVectors] = {}
-        size = self._prepared.network.batch_size
-        nothing = np.zeros((0, 0, 0, 3), dtype=np.uint8)
+        size, views = self._prepared.rows_per_batch, self._prepared.views
+        nothing = np.zeros((0, 0, 0, 0, 3), dtype=np.uint8)
 
         def batches() -> Iterator[tuple[int, NDArray[np.uint8]]]:
-            pixels = np.zeros((size, *self._input_shape), dtype=np.uint8)
+            pixels = np.zeros((size * views, *self._input_shape), dtype=np.uint8)
             for count, given in enumerate(inputs, start=1):
-                pixels[(count - 1) % size] = given.pixels
+                first = (count - 1) % size * views
+                pixels[first : first + views] = given.pixels
                 seen.append(replace(given, pixels=nothing))
                 if count % size == 0:
                     yield count // size - 1, pixels
@@ -143,7 +144,7 @@ class Extractor:
     @property
     def _input_shape(self) -> tuple[int, ...]:
         spec = self._preprocess.spec
-        return (spec.clip_frames, *spec.size_px, 3)
+        return (spec.clip_frames, *spec.size_px, spec.channels)
 
     def _joined(self, batches: list[BatchVectors], rows: int) -> dict[str, Vectors]:
         """The batches' rows by layer, without the padding."""

@@ -80,6 +80,7 @@ def _survey(module: nn.Module, known: Description, request: ModelRequest) -> Sur
             prefix_tokens=known.prefix_tokens,
             channels_last=known.channels_last,
             clip_frames=known.input.clip_frames,
+            channels=known.input.channels,
         )
     except ModelError as error:
         raise ModelError(f"{known.name}: {error}") from None

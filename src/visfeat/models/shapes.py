@@ -13,8 +13,9 @@ _KINDS: dict[int, LayerKind] = {1: "vector", 2: "tokens", 3: "map"}
 
 
 def input_shape(spec: InputSpec) -> tuple[int, ...]:
-    """What a network takes, without the batch axis: ``(3, H, W)``, or ``(3, T, H, W)`` for clips."""
-    return (3, spec.clip_frames, *spec.size_px) if spec.clip_frames > 1 else (3, *spec.size_px)
+    """What a network takes, without the batch axis: ``(C, H, W)``, or ``(C, T, H, W)`` for clips; C is 3, of flow 2."""
+    frames = (spec.clip_frames,) if spec.clip_frames > 1 else ()
+    return (spec.channels, *frames, *spec.size_px)
 
 
 def layer_spec(

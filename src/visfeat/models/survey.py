@@ -36,10 +36,11 @@ def survey(
     prefix_tokens: int | None = None,
     channels_last: bool = False,
     clip_frames: int = 1,
+    channels: int = 3,
 ) -> Survey:
     """Run random pixels through the module and describe what was seen, in call order.
 
-    The pixels are ``(2, 3, *size_px)``, or ``(2, 3, clip_frames, *size_px)`` for a network of clips.
+    The pixels are ``(2, channels, *size_px)``, or ``(2, channels, clip_frames, *size_px)`` for a network of clips.
 
     ``classifier``: the output are logits, so the embedding is what its last linear layer is given; else the output
     itself is. ``prefix_tokens``: how many class and register tokens there are, None to guess from the shapes.
@@ -48,7 +49,7 @@ def survey(
     freeze(module)
     generator = torch.Generator().manual_seed(0)
     frames = (clip_frames,) if clip_frames > 1 else ()
-    pixels = torch.randn(2, 3, *frames, *size_px, generator=generator)
+    pixels = torch.randn(2, channels, *frames, *size_px, generator=generator)
     with torch.inference_mode():
         pair, _ = record(module, pixels)
         # The first image alone: a layer that mixes images, or has its batch elsewhere, gives something else.

@@ -37,7 +37,7 @@ class EngineSuite:
 
     def _pixels(self, batches: int) -> NDArray[np.uint8]:
         spec = self.model().card.input
-        shape = (batches, BATCH_SIZE, spec.clip_frames, *spec.size_px, 3)
+        shape = (batches, BATCH_SIZE, spec.clip_frames, *spec.size_px, spec.channels)
         return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
 
     def test_every_layer_has_the_shape_of_the_card(self) -> None:

@@ -63,7 +63,7 @@ class ModelSourceSuite:
         options = NetworkOptions(layers=(card.default_layer,), input=card.input, batch_size=BATCH_SIZE)
         network = OpenvinoEngine().compile(packed, options)
         rng = np.random.default_rng(0)
-        shape = (BATCH_SIZE, card.input.clip_frames, *card.input.size_px, 3)
+        shape = (BATCH_SIZE, card.input.clip_frames, *card.input.size_px, card.input.channels)
         pixels = rng.integers(0, 256, shape, dtype=np.uint8)
         ((_, outputs),) = network.stream([(None, pixels)])
         values = outputs[card.default_layer]
