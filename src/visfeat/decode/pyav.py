@@ -54,7 +54,7 @@ class PyavDecoder:
         self.problem: str | None = None
         self._item, self._options = item, options
         with _decoding():
-            self._container = _open_container(item)
+            self._container = self._connect()
         try:
             with _decoding():
                 self._open(options)
@@ -103,6 +103,9 @@ class PyavDecoder:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+
+    def _connect(self) -> InputContainer:
+        return _open_container(self._item)
 
     def _open(self, options: DecodeOptions) -> None:
         stream = choose_stream(self._container, options.stream)
