@@ -1,0 +1,73 @@
+"""C3D: convolutions over time as well as over the picture.
+
+Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015: eight convolutions of 3 x 3 x 3,
+
+    O(c, t, i, j) = b(c) + sum_k sum_l sum_m sum_n I(k, t + l - 1, i + m - 1, j + n - 1) K(c, k, l, m, n)
+
+each followed by ReLU, five max poolings (the first over space alone, so that early layers keep every frame), and three
+fully connected layers. The paper's own network has width 64 and sees 16 frames of 112 x 112 pixels; a quarter of the
+width has a sixteenth of the weights.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+MOST_CELLS = 4
+"""Height and width of the last map of the paper's network."""
+STRIDE_PX = 32
+"""By how much five poolings make a picture smaller."""
+
+
+class C3d(nn.Module):
+    """The network of the paper, scaled in width, for clips of any length and size.
+
+    ``width``: channels of the first convolution (64 in the paper; the fully connected layers have 64 times as many).
+    ``size_px``: the frames' height and width. ``batch_norm`` puts a batch normalization behind each convolution
+    (Ioffe and Szegedy 2015), which the paper's network has not and which trains sooner.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        size_px: tuple[int, int] = (112, 112),
+        width: int = 64,
+        dropout: float = 0.5,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        cells = [min(MOST_CELLS, -(-side // STRIDE_PX)) for side in size_px]
+        self.group1 = _group(3, width, 1, (1, 2, 2), batch_norm)
+        self.group2 = _group(width, 2 * width, 1, (2, 2, 2), batch_norm)
+        self.group3 = _group(2 * width, 4 * width, 2, (2, 2, 2), batch_norm)
+        self.group4 = _group(4 * width, 8 * width, 2, (2, 2, 2), batch_norm)
+        self.group5 = _group(8 * width, 8 * width, 2, (2, 2, 2), batch_norm)
+        # Clips of 16 frames have one step left here, longer ones more: their mean.
+        self.steps = nn.AdaptiveAvgPool3d((1, cells[0], cells[1]))
+        self.fc6 = nn.Linear(8 * width * cells[0] * cells[1], 64 * width)
+        self.relu6 = nn.ReLU()
+        self.dropout6 = nn.Dropout(dropout)
+        self.fc7 = nn.Linear(64 * width, 64 * width)
+        self.relu7 = nn.ReLU()
+        self.dropout7 = nn.Dropout(dropout)
+        self.fc8 = nn.Linear(64 * width, classes)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Normalized clips float ``(N, 3, T, H, W)`` -> logits ``(N, classes)``."""
+        maps = self.group5(self.group4(self.group3(self.group2(self.group1(clips)))))
+        values = self.steps(maps).flatten(1)
+        values = self.dropout6(self.relu6(self.fc6(values)))
+        values = self.dropout7(self.relu7(self.fc7(values)))
+        return self.fc8(values)  # type: ignore[no-any-return]
+
+
+def _group(given: int, width: int, convolutions: int, pool: tuple[int, int, int], batch_norm: bool) -> nn.Sequential:
+    """Convolutions of one width, then a max pooling that keeps what does not fill a window (as the paper's code)."""
+    parts = nn.Sequential()
+    for number in range(convolutions):
+        parts.append(nn.Conv3d(given if number == 0 else width, width, kernel_size=3, padding=1))
+        if batch_norm:
+            parts.append(nn.BatchNorm3d(width))
+        parts.append(nn.ReLU())
+    return parts.append(nn.MaxPool3d(pool, stride=pool, ceil_mode=True))
