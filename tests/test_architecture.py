@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
 TORCH_WORLD = ("torch", "torchvision", "timm", "transformers", "open_clip", "safetensors")
-HEAVY = (*TORCH_WORLD, "openvino", "lance", "lancedb", "av", "pyarrow", "numpy", "PIL")
+HEAVY = (*TORCH_WORLD, "openvino", "lance", "lancedb", "av", "pyarrow", "numpy", "PIL", "cv2")
 
 
 def module_name(path: Path) -> str:

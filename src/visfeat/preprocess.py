@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from visfeat.card import InputSpec
 from visfeat.errors import BrokenMedia
+from visfeat.flow.field import FlowEstimator
 from visfeat.frames import FrameBatch
 from visfeat.resize import (
     FAST_RADIUS_PX,
@@ -23,6 +24,7 @@ from visfeat.resize import (
     resize_plain,
     resize_reference,
 )
+from visfeat.views import cut_views, views_of
 
 Method = Literal["fast", "reference"]
 
@@ -37,6 +39,15 @@ class Preprocessor:
     spec: InputSpec
     crop: tuple[float, float, float, float] | None = None
     method: Method = "fast"
+    crops: int | None = None
+    """How many views of a picture the network sees (``visfeat.views``); None is the center alone."""
+    flow: FlowEstimator | None = None
+    """How flow is estimated for a network that sees it; ``extraction.flow`` does so from one frame to the next."""
+
+    @property
+    def views(self) -> int:
+        """How many pictures the network is fed with for one."""
+        return self.crops or 1
 
     @property
     def reducible_to_px(self) -> int | None:
@@ -46,22 +57,38 @@ class Preprocessor:
         return REDUCTION_MARGIN * max(self.spec.resize_px, *self.spec.size_px, *(self.spec.resize_to_px or ()))
 
     def __call__(self, batch: FrameBatch) -> NDArray[np.uint8]:
-        """Model input uint8 ``(N, T, height, width, 3)``; raises BrokenMedia where the crop misses the picture."""
+        """Model input uint8 ``(N * V, T, height, width, 3)``, the V views of a clip one after the other.
+
+        Raises BrokenMedia where the crop misses the picture.
+        """
         clips, frames = batch.data.shape[:2]
-        out = np.empty((clips, frames, *self.spec.size_px, 3), dtype=np.uint8)
+        out = np.empty((clips, self.views, frames, *self.spec.size_px, 3), dtype=np.uint8)
         for n in range(clips):
             for t in range(frames):
-                out[n, t] = self.picture(batch.data[n, t])
-        return out
+                out[n, :, t] = self.pictures(batch.data[n, t])
+        return out.reshape(-1, *out.shape[2:])
+
+    def pictures(self, picture: Picture) -> NDArray[np.uint8]:
+        """All views of one upright RGB picture uint8 ``(H, W, 3)``, which is resized once: ``(V, height, width, 3)``."""
+        if self.crops is None:
+            return self.picture(picture)[None]
+        if self.crop is not None:
+            picture = cut(picture, self.crop)
+        geometry = Geometry.of(picture.shape[0], picture.shape[1], self.spec)
+        height, width = geometry.resized_height, geometry.resized_width
+        resized = self._resized(picture, Geometry(height, width, 0, 0, height, width))
+        return cut_views(resized, views_of(self.crops, height, width, self.spec.size_px), self.spec.size_px)
 
     def picture(self, picture: Picture) -> Picture:
-        """One upright RGB picture uint8 ``(H, W, 3)`` -> uint8 ``(height, width, 3)``."""
+        """One upright RGB picture uint8 ``(H, W, 3)`` -> its center view, uint8 ``(height, width, 3)``."""
         if self.crop is not None:
             picture = cut(picture, self.crop)
         geometry = Geometry.of(picture.shape[0], picture.shape[1], self.spec)
         reaches_over = geometry.top < 0 or geometry.left < 0
-        if reaches_over:
-            return self._padded(picture, geometry)
+        return self._padded(picture, geometry) if reaches_over else self._resized(picture, geometry)
+
+    def _resized(self, picture: Picture, geometry: Geometry) -> Picture:
+        """The window of the resized picture, in the way that the method and the input say."""
         if not self.spec.antialias:
             return resize_plain(picture, geometry)
         if self.method == "fast" and HAS_FAST_RESIZER and self.spec.interpolation in FAST_RADIUS_PX:

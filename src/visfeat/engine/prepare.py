@@ -7,14 +7,17 @@ from importlib.metadata import version
 from typing import Any
 
 from visfeat.card import InputSpec, LayerSpec, ModelCard
+from visfeat.engine.flow import with_flow
 from visfeat.engine.loading import Report, choose_device, load_for_engine
 from visfeat.engine.network import Engine, Network, NetworkOptions
-from visfeat.errors import UsageError
+from visfeat.errors import EngineError, UsageError
+from visfeat.flow.field import FlowEstimator
 from visfeat.plugins import plugin
 from visfeat.pool import check_pool, default_pool, pooled_shape
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Pool, Recipe
 from visfeat.resize import HAS_FAST_RESIZER
+from visfeat.views import with_views
 
 _OPTIONS = {"clip_fps": "clip-fps", "consecutive": "clip-frames", "pool_time": "pool-time"}
 
@@ -28,6 +31,8 @@ class Prepared:
     network: Network
     facts: dict[str, str]
     """Engine, device and versions: what a reader needs to trust the numbers."""
+    flow: FlowEstimator | None = None
+    """How flow is estimated, for a network that sees it."""
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
@@ -45,12 +50,25 @@ class Prepared:
         """Layer -> shape of one row after pooling."""
         over_time = self.recipe.pool_time
         pairs = zip(self.layers, self.pools, strict=True)
-        return {spec.name: pooled_shape(spec, how, over_time) for spec, how in pairs}
+        apart = (self.views,) if self.recipe.crops_apart else ()
+        return {spec.name: (*apart, *pooled_shape(spec, how, over_time)) for spec, how in pairs}
+
+    @property
+    def views(self) -> int:
+        """How many of a batch's inputs are views of one row."""
+        return self.recipe.crops or 1
+
+    @property
+    def rows_per_batch(self) -> int:
+        """How many rows a batch of the network holds, each with all its views."""
+        return self.network.batch_size // self.views
 
     @property
     def preprocessor(self) -> Preprocessor:
         """How pictures become the network's input."""
-        return Preprocessor(input_spec(self.recipe, self.card), crop=self.recipe.crop, method=self.recipe.preprocess)
+        recipe = self.recipe
+        spec = input_spec(recipe, self.card)
+        return Preprocessor(spec, crop=recipe.crop, method=recipe.preprocess, crops=recipe.crops, flow=self.flow)
 
 
 def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lambda _: None) -> Prepared:
@@ -61,6 +79,7 @@ def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lamb
     """
     device = choose_device(recipe)
     model, engine = load_for_engine(recipe, device, report)
+    recipe, flow = with_flow(recipe, model.card)
     resolved = resolve(recipe, model.card, engine=engine, device=device)
     layers = tuple(resolved.layers or ())
     if resolved.top and model.card.logits_layer not in layers:
@@ -73,14 +92,18 @@ def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lamb
         precision=resolved.precision,
         batch_size=recipe.batch_size,
         threads=threads,
+        batch_multiple=recipe.crops or 1,
     )
     compiler: Engine = plugin("visfeat.engines", engine).load()()
     network = compiler.compile(model, options)
+    if network.batch_size % options.batch_multiple:
+        raise EngineError(f"{engine}: a batch of {network.batch_size} cannot hold rows of {recipe.crops} crops each")
     if engine != "openvino":
         # OpenVINO's numbers do not depend on the batch size; of other engines nobody knows.
         resolved = resolved.but(batch_size=network.batch_size)
     facts = dict(network.facts) | versions() | {f"packed_with_{k}": v for k, v in model.card.versions.items()}
-    return Prepared(resolved, model.card, network, facts)
+    facts |= {} if flow is None else flow.facts
+    return Prepared(resolved, model.card, network, facts, flow)
 
 
 def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Recipe:
@@ -93,6 +116,8 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
         check_pool(layer, how)
     if recipe.top and (card.logits_layer is None or not card.class_names):
         raise UsageError(f"--top {recipe.top}: {card.name} has no class names")
+    if recipe.crops_apart and recipe.crops is None:
+        raise UsageError("--crops-apart: of one view there is nothing to keep apart; say --crops 3, 5 or 10")
     spec = input_spec(recipe, card)
     return recipe.but(
         **_clip_fields(recipe, spec),
@@ -109,6 +134,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
         std=spec.std,
         input_size_px=spec.size_px,
         input_resize_px=spec.resize_px,
+        crops_apart=recipe.crops_apart or None,
         engine=engine,
         device=device.partition(":")[0],
         batch_size=None,
@@ -149,14 +175,15 @@ def input_spec(recipe: Recipe, card: ModelCard) -> InputSpec:
     changes: dict[str, Any] = {"size_px": size_px, "resize_px": resize_px}
     if recipe.clip is not None and own.clip_frames > 1:
         changes["clip_frames"] = recipe.clip
-    if own.resize_to_px is not None and size_px != own.size_px:
+    if own.resize_to_px is not None:
         height, width = (side * size_px[0] // own.size_px[0] for side in own.resize_to_px)
-        changes["resize_to_px"] = (height, width)
+        # Another short side than its own replaces height and width.
+        changes["resize_to_px"] = (height, width) if resize_px == min(height, width) else None
     for field in ("fit", "interpolation", "mean", "std"):
         value = getattr(recipe, field)
         if value is not None:
             changes[field] = value
-    return own.model_copy(update=changes)
+    return with_views(own.model_copy(update=changes), recipe.crops)
 
 
 def versions() -> dict[str, str]:

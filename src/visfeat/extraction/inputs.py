@@ -6,7 +6,7 @@ frame -> sampled -> looked at (preprocessed) -> gathered into clips -> NetworkIn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visfeat.clips import Windows
 from visfeat.decode.decoder import Decoder
+from visfeat.extraction.flow import FlowSteps, Step
 from visfeat.frames import NO_TIME, Frame, FrameBatch
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
@@ -22,7 +23,9 @@ from visfeat.sample import Sample, evenly_spaced, sampler_of
 
 @dataclass(frozen=True, slots=True)
 class NetworkInput:
-    """One row on its way: uint8 pixels ``(T, height, width, 3)``, its time, and the indices of its T frames.
+    """One row on its way: uint8 pixels ``(V, T, height, width, C)``, its time, and the indices of its T frames.
+
+    V is 1, or the number of views (``visfeat.views``), each cut out of all T frames alike.
 
     A frame's time is the interval during which it is on display, a clip's the window of time that it stands for (NaN
     for a still image). ``repeated``: how many frames at the end are there again because the video was too short.
@@ -42,13 +45,13 @@ class FramePreparer:
     """
 
     def __init__(self, preprocess: Preprocessor) -> None:
-        self._preprocess = preprocess
+        self.preprocess = preprocess
         self._last: tuple[Frame, NDArray[np.uint8]] | None = None
 
     def __call__(self, frame: Frame) -> NDArray[np.uint8]:
-        """Uint8 ``(height, width, 3)``, not to be written to; raises MediaError."""
+        """Uint8 ``(V, height, width, 3)``, not to be written to; raises MediaError."""
         if self._last is None or self._last[0] is not frame:
-            self._last = (frame, self._preprocess(FrameBatch.of(frame))[0, 0])
+            self._last = (frame, self.preprocess(FrameBatch.of(frame))[:, 0])
         return self._last[1]
 
 
@@ -66,6 +69,7 @@ class InputAssembler:
         self._recipe = recipe
         self._prepare = preprocess if isinstance(preprocess, FramePreparer) else FramePreparer(preprocess)
         self._sampler = sampler_of(recipe, times_s=times_s)
+        self._flow = None if self._prepare.preprocess.flow is None else FlowSteps(self._prepare.preprocess)
         self._windows: Windows[_Frame] | None = None
         if recipe.clip is not None:
             stride, tail = recipe.stride or recipe.clip, recipe.tail or "overlap"
@@ -79,12 +83,17 @@ class InputAssembler:
 
     def finish(self) -> Iterator[NetworkInput]:
         """The inputs that only the end of the video completes."""
+        for step in () if self._flow is None else self._flow.finish():
+            yield from self._gather(_Frame.between(step))
         if self._windows is not None:
             yield from (_joined(window, self._recipe) for window in self._windows.finish())
 
     def _look_at(self, chosen: Sample) -> Iterator[_Frame]:
-        """What the network sees of a chosen frame."""
-        yield _Frame.of(chosen, self._prepare(chosen.frame))
+        """What the network sees of a chosen frame; of flow, what leads to it from the one before."""
+        if self._flow is None:
+            yield _Frame.of(chosen, self._prepare(chosen.frame))
+        else:
+            yield from map(_Frame.between, self._flow.feed(chosen))
 
     def _gather(self, seen: _Frame) -> Iterator[NetworkInput]:
         if self._windows is None:
@@ -128,8 +137,16 @@ class _Frame:
             index=frame.index,
         )
 
+    @classmethod
+    def between(cls, step: Step) -> _Frame:
+        """A field of flow: it lasts from its frame to the one that it leads to."""
+        seen = cls.of(step.before, step.field)
+        if step.after is step.before.frame or step.after.start_s is None:
+            return seen
+        return replace(seen, end_s=float(step.after.start_s))
+
     def alone(self) -> NetworkInput:
-        return NetworkInput(self.pixels[None], self.start_s, self.end_s, np.array([self.index], dtype=np.int64))
+        return NetworkInput(self.pixels[:, None], self.start_s, self.end_s, np.array([self.index], dtype=np.int64))
 
 
 def _joined(window: list[_Frame], recipe: Recipe) -> NetworkInput:
@@ -144,7 +161,7 @@ def _joined(window: list[_Frame], recipe: Recipe) -> NetworkInput:
     else:
         start_s, end_s = float(first.time_s), float(last.time_s + 1 / recipe.clip_fps)
     return NetworkInput(
-        pixels=np.stack([frame.pixels for frame in window]),
+        pixels=np.stack([frame.pixels for frame in window], axis=1),
         start_s=start_s,
         end_s=end_s,
         frame_index=np.array([frame.index for frame in window], dtype=np.int64),
