@@ -70,7 +70,8 @@ def run_pipeline(
     outcomes = store.outcomes(recipe.digest)
     planned = plan(find_media([folder]), store.known_items(), outcomes)
     progress = Progress.starting(planned, time.monotonic())
-    with store.writer(recipe, layers=[LayerShape("mean", (3,))], facts=network.facts, card_toml="") as writer:
+    layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
+    with store.writer(recipe, layers=layers, facts=network.facts, card_toml="") as writer:
         pipeline = Pipeline(prepared, writer, outcomes, progress, options=DecodeOptions(), workers=workers)
         completed = pipeline.run(planned.todo, lambda _: None)
     return store, progress, completed

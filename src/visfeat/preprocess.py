@@ -69,7 +69,7 @@ class Preprocessor:
         return out.reshape(-1, *out.shape[2:])
 
     def pictures(self, picture: Picture) -> NDArray[np.uint8]:
-        """All views of one upright RGB picture uint8 ``(H, W, 3)``, which is resized once: ``(V, height, width, 3)``."""
+        """The views of an upright RGB picture uint8 ``(H, W, 3)``, resized once: uint8 ``(V, height, width, 3)``."""
         if self.crops is None:
             return self.picture(picture)[None]
         if self.crop is not None:

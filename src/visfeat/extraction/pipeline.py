@@ -206,10 +206,11 @@ class Pipeline:
     def _batches(self) -> Iterator[tuple[list[Entry], NDArray[np.uint8]]]:
         """Full batches of entries, the last one padded with zeros."""
         size = self._prepared.network.batch_size
+        rows = self._prepared.rows_per_batch
         waiting: list[Entry] = []
         for entry in self._entries:
             waiting.append(entry)
-            if len(waiting) == size:
+            if len(waiting) == rows:
                 yield waiting, stacked(waiting, size)
                 waiting = []
         if waiting:
@@ -242,10 +243,11 @@ class Pipeline:
 
 
 def stacked(entries: Sequence[Entry], batch_size: int) -> NDArray[np.uint8]:
-    """The entries' pixels as one batch uint8 ``(batch_size, T, height, width, 3)``, zeros after the last."""
-    batch = np.zeros((batch_size, *entries[0].input.pixels.shape), dtype=np.uint8)
+    """The entries' pixels, all views of each, as one batch uint8 ``(batch_size, T, height, width, 3)``, then zeros."""
+    views, *shape = entries[0].input.pixels.shape
+    batch = np.zeros((batch_size, *shape), dtype=np.uint8)
     for n, entry in enumerate(entries):
-        batch[n] = entry.input.pixels
+        batch[n * views : (n + 1) * views] = entry.input.pixels
     return batch
 
 

@@ -21,6 +21,7 @@ from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.recipe import Recipe, recipe_of, run_options
 from visfeat.store.records import LayerShape, Status
+from visfeat.views import whole_rows
 
 if TYPE_CHECKING:
     from visfeat.store.feature_store import FeatureStore
@@ -103,7 +104,7 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
         try:
             return _extract_once(items, prepared, settings)
         except OutOfMemory as error:
-            wanted = wanted.but(batch_size=_halved(error))
+            wanted = wanted.but(batch_size=_halved(error, wanted.crops or 1))
             report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
             settings = replace(settings, redo=False)
             prepared = prepare(wanted, threads=settings.threads, report=report)
@@ -205,8 +206,8 @@ def _finish(settings: _Settings, prepared: Prepared, planned: Plan, progress: Pr
     )
 
 
-def _halved(error: OutOfMemory) -> int:
-    """Half of the batch that did not fit; a batch of one that does not fit is an end."""
-    if error.batch_size <= 1:
+def _halved(error: OutOfMemory, multiple: int) -> int:
+    """Half of the batch that did not fit, in whole rows of several views; a row that does not fit is an end."""
+    if error.batch_size <= multiple:
         raise error
-    return error.batch_size // 2
+    return whole_rows(error.batch_size // 2, multiple)

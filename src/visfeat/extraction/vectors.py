@@ -18,8 +18,8 @@ from visfeat.pool import pool, unit_length
 class BatchVectors:
     """The rows of one batch.
 
-    values: layer -> ``(B, ...)`` pooled; finite: bool ``(B,)``, False where any layer has a NaN or an infinity;
-    labels: B tuples, or empty where no class names were asked for.
+    values: layer -> ``(N, ...)`` pooled, N rows a batch; finite: bool ``(N,)``, False where any layer has a NaN or an
+    infinity; labels: N tuples, or empty where no class names were asked for.
     """
 
     values: dict[str, NDArray[np.floating[Any]]]
@@ -28,14 +28,23 @@ class BatchVectors:
 
 
 def vectors_of(outputs: Outputs, prepared: Prepared) -> BatchVectors:
-    """Pool each kept layer of a batch as the recipe says."""
+    """Pool each kept layer of a batch as the recipe says.
+
+    Of a row in several views, the pooled vectors are averaged before they get unit length, as published evaluation code
+    averages features; kept apart, each view's vector gets unit length.
+    """
     recipe = prepared.recipe
     values: dict[str, NDArray[np.floating[Any]]] = {}
-    finite = np.ones(prepared.network.batch_size, dtype=bool)
+    finite = np.ones(prepared.rows_per_batch, dtype=bool)
+    apart = bool(recipe.crops_apart)
     for spec, how in zip(prepared.layers, prepared.pools, strict=True):
         pooled = pool(outputs[spec.name], spec, how, recipe.pool_time)
+        if prepared.views > 1 and not apart:
+            pooled = by_row(pooled, prepared.views).mean(axis=1, dtype=np.float32)
         if recipe.normalize:
             pooled = unit_length(pooled)
+        if apart:
+            pooled = by_row(pooled, prepared.views)
         # A float16 that overflows becomes an infinity, which is found here and not later.
         with np.errstate(over="ignore"):
             cast = pooled.astype(recipe.dtype, copy=False)
@@ -44,15 +53,24 @@ def vectors_of(outputs: Outputs, prepared: Prepared) -> BatchVectors:
     labels: tuple[tuple[Label, ...], ...] = ()
     if recipe.top:
         assert prepared.card.logits_layer is not None
-        labels = top_labels(outputs[prepared.card.logits_layer], prepared.card.class_names, recipe.top)
+        logits = by_row(outputs[prepared.card.logits_layer], prepared.views)
+        labels = top_labels(logits, prepared.card.class_names, recipe.top)
     return BatchVectors(values, finite, labels)
 
 
+def by_row(values: NDArray[np.floating[Any]], views: int) -> NDArray[np.floating[Any]]:
+    """A batch ``(N * V, ...)`` as rows with their views: ``(N, V, ...)``."""
+    return values.reshape(-1, views, *values.shape[1:])
+
+
 def top_labels(logits: NDArray[np.floating[Any]], names: tuple[str, ...], top: int) -> tuple[tuple[Label, ...], ...]:
-    """The ``top`` classes of each row of logits ``(B, classes)`` by softmax probability, the likeliest first."""
-    logits = logits.reshape(len(logits), -1).astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    """The ``top`` classes of each row of logits ``(N, V, classes)`` by softmax probability, the likeliest first.
+
+    The probabilities of a row's views are averaged.
+    """
+    logits = logits.reshape(*logits.shape[:2], -1).astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=2, keepdims=True))
+    probabilities = (powers / powers.sum(axis=2, keepdims=True)).mean(axis=1)
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return tuple(
         tuple(Label(names[i], float(row[i])) for i in best) for row, best in zip(probabilities, order, strict=True)
