@@ -17,10 +17,12 @@ from media_made import (
     opened,
     photo,
     quadrants,
+    write_numbered,
     write_video,
 )
 from visfeat.decode.orientation import upright
 from visfeat.decode.video_stream import square_size
+from visfeat.frames import Frame
 
 
 @pytest.mark.parametrize(
@@ -152,3 +154,21 @@ def test_untagged_colors_are_bt601_limited(tmp_path):
     assert chart_error(tmp_path / "a.mp4") <= 3
     write_chart(tmp_path / "b.mp4", None, full=False, bits=8, encode_as="bt709")
     assert chart_error(tmp_path / "b.mp4") > 20
+
+
+def test_sizes_are_converted_side_by_side_and_once(tmp_path):
+    path = write_numbered(tmp_path / "a.mp4", 3)
+    for frame, again in zip(opened(path).frames(), opened(path).frames(), strict=True):
+        shared = again.converted_once()
+        assert frame.rgb_near((27, 48)).shape == (27, 48, 3)
+        assert np.array_equal(shared.rgb_near((27, 48)), frame.rgb_near((27, 48)))
+        assert np.array_equal(shared.rgb(), frame.rgb())
+        assert shared.rgb() is shared.rgb()
+        assert shared.rgb_near((27, 48)) is shared.rgb_near((27, 48))
+
+
+def test_a_decoder_that_cannot_scale_gives_full_size():
+    picture = np.zeros((9, 16, 3), np.uint8)
+    frame = Frame(0, Fraction(0), Fraction(1), True, lambda: picture)
+    assert frame.rgb_near((27, 48)) is picture
+    assert frame.converted_once().rgb_near((27, 48)) is picture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -50,7 +50,8 @@ class Frame:
 
     ``index`` counts the frames of a full decode from 0 (``NO_INDEX`` for a still image).
     ``start_s`` and ``end_s`` are exact fractions of a second, None for a still image.
-    ``rgb`` returns a fresh uint8 array ``(H, W, 3)``: upright, square pixels.
+    ``rgb`` returns a uint8 array ``(H, W, 3)``: upright, square pixels. ``scaled``, where the decoder can, returns the
+    whole picture in another height and width, whatever its aspect, shrunk on the way to RGB.
     """
 
     index: int
@@ -58,6 +59,27 @@ class Frame:
     end_s: Fraction | None
     is_keyframe: bool
     rgb: Callable[[], NDArray[np.uint8]]
+    scaled: Callable[[tuple[int, int]], NDArray[np.uint8]] | None = None
+
+    def rgb_near(self, size_px: tuple[int, int]) -> NDArray[np.uint8]:
+        """The picture in that height and width where the decoder can scale, else in full size."""
+        return self.rgb() if self.scaled is None else self.scaled(size_px)
+
+    def converted_once(self) -> Frame:
+        """The same frame for several readers: it is converted once for each size, and nobody may write to it."""
+        sizes: dict[tuple[int, int] | None, NDArray[np.uint8]] = {}
+
+        def rgb() -> NDArray[np.uint8]:
+            if None not in sizes:
+                sizes[None] = self.rgb()
+            return sizes[None]
+
+        def scaled(size_px: tuple[int, int]) -> NDArray[np.uint8]:
+            if size_px not in sizes:
+                sizes[size_px] = self.rgb_near(size_px)
+            return sizes[size_px]
+
+        return replace(self, rgb=rgb, scaled=None if self.scaled is None else scaled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,6 @@ class DecodeOptions:
     stays at or above this many pixels. ``stream``: index among the video streams, None for the best.
     ``animations``: what an animated GIF, WebP or PNG is: its first frame or a video.
     ``threads``: how many a video codec may use, 0 for its own choice.
-    ``video_size_px``: height and width to which a video's decoder may shrink its frames, whatever their aspect, on the
-    way from YUV to RGB (bicubic); None for their own size.
     """
 
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -31,7 +29,6 @@ class DecodeOptions:
     stream: int | None = None
     animations: Literal["first", "video"] = "first"
     threads: int = 0
-    video_size_px: tuple[int, int] | None = None
 
 
 @runtime_checkable

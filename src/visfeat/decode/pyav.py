@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -70,8 +72,8 @@ class PyavDecoder:
     def frames(self) -> Iterator[Frame]:
         """All frames, once. Each ends where the next begins; the last, and one before a loss, after its own duration.
 
-        ``rgb`` of a frame may be called at any later time, but not from two threads at once. What could not be
-        decoded is told in ``problem`` afterwards, what had to be mended about the times in ``info.notes``.
+        A frame may be converted at any later time, but not from two threads at once. What could not be decoded is told
+        in ``problem`` afterwards, what had to be mended about the times in ``info.notes``.
         """
         current, index = self._first, 0
         start_s = self._clock.start_of(current.pts, self._lost_at_first)
@@ -123,7 +125,7 @@ class PyavDecoder:
             raise BrokenMedia(describe_loss(self._decoded, self._time_base, None) or "it holds no frames")
         self._first, self._lost_at_first = first
         self._orientation = orientation_of(self._first)
-        self._reformatter = VideoReformatter()
+        self._reformatters: defaultdict[tuple[int, int], VideoReformatter] = defaultdict(VideoReformatter)
         rate = frame_rate(stream)
         self._by_order = self._first.pts is None or _stamps_in_decoding_order(self._container.format.name, stream)
         # Time 0 is the first frame that should have come out.
@@ -156,32 +158,34 @@ class PyavDecoder:
 
     def _frame(self, decoded: VideoFrame, index: int, start_s: Fraction, end_s: Fraction) -> Frame:
         return Frame(
-            index=index, start_s=start_s, end_s=end_s, is_keyframe=bool(decoded.key_frame), rgb=self._rgb(decoded)
+            index=index,
+            start_s=start_s,
+            end_s=end_s,
+            is_keyframe=bool(decoded.key_frame),
+            rgb=partial(self._rgb, decoded),
+            scaled=partial(self._scaled, decoded),
         )
 
-    def _rgb(self, decoded: VideoFrame) -> Callable[[], NDArray[np.uint8]]:
-        def convert() -> NDArray[np.uint8]:
-            height, width = self._rgb_size(decoded)
-            is_stored_size = (height, width) == (decoded.height, decoded.width)
-            with _decoding():
-                rgb24 = self._reformatter.reformat(
-                    decoded,
-                    width=width,
-                    height=height,
-                    format="rgb24",
-                    interpolation=Interpolation.BILINEAR if is_stored_size else Interpolation.BICUBIC,
-                    threads=1,
-                )
-            return upright(np.asarray(rgb24.to_ndarray(), dtype=np.uint8), self._orientation)
+    def _rgb(self, decoded: VideoFrame) -> NDArray[np.uint8]:
+        return self._converted(decoded, square_size(decoded.height, decoded.width, self._aspect))
 
-        return convert
+    def _scaled(self, decoded: VideoFrame, size_px: tuple[int, int]) -> NDArray[np.uint8]:
+        return self._converted(decoded, size_px[::-1] if is_sideways(self._orientation) else size_px)
 
-    def _rgb_size(self, decoded: VideoFrame) -> tuple[int, int]:
-        """Height and width of the RGB picture before it is turned upright."""
-        wanted = self._options.video_size_px
-        if wanted is None:
-            return square_size(decoded.height, decoded.width, self._aspect)
-        return wanted[::-1] if is_sideways(self._orientation) else wanted
+    def _converted(self, decoded: VideoFrame, size_px: tuple[int, int]) -> NDArray[np.uint8]:
+        """Upright RGB; ``size_px`` is that of the picture before it is turned."""
+        is_stored_size = size_px == (decoded.height, decoded.width)
+        with _decoding():
+            # One for each size: a reformatter prepares its tables anew whenever the size changes.
+            rgb24 = self._reformatters[size_px].reformat(
+                decoded,
+                width=size_px[1],
+                height=size_px[0],
+                format="rgb24",
+                interpolation=Interpolation.BILINEAR if is_stored_size else Interpolation.BICUBIC,
+                threads=1,
+            )
+        return upright(np.asarray(rgb24.to_ndarray(), dtype=np.uint8), self._orientation)
 
     def _problem(self, end_s: Fraction) -> str | None:
         """What is missing, after the last frame: lost packets, or an end well before the promised one."""

@@ -74,7 +74,7 @@ def shots_of(
     item, _ = identify(MediaItem(uri_of(path), 0, 0))
     if item.kind is not Kind.VIDEO:
         raise UnsupportedMedia("not a video")
-    options = DecodeOptions(stream=stream, video_size_px=detector.input.size_px)
+    options = DecodeOptions(stream=stream)
     with closing(open_decoder(item, None, options)) as decoder:
         starts: list[Fraction] = []
         pictures = _pictures(decoder, Preprocessor(detector.input), starts)
@@ -86,7 +86,7 @@ def _pictures(decoder: Decoder, preprocess: Preprocessor, bounds_s: list[Fractio
     """The network's pictures; ``bounds_s`` is filled with the start of each frame, and the end of the last."""
     end_s = Fraction(0)
     for frame in decoder.frames():
-        picture = frame.rgb()
+        picture = frame.rgb_near(preprocess.spec.size_px)
         # Other packages' decoders may not shrink.
         yield picture if picture.shape[:2] == preprocess.spec.size_px else preprocess.picture(picture)
         bounds_s.append(frame.start_s or Fraction(0))
