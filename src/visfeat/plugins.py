@@ -60,6 +60,7 @@ _BUILT_IN: dict[Group, tuple[Plugin, ...]] = {
         Plugin("open_clip", "visfeat.models.open_clip:OpenClipModels", "text", (*_TORCH, "open_clip")),
         Plugin("i3d", "visfeat.models.i3d:I3dModels", "torch", _TORCH),
         Plugin("own", "visfeat.models.own:OwnModels", "torch", _TORCH),
+        Plugin("run", "visfeat.models.runs:TrainedRuns"),
     ),
     "visfeat.engines": (
         Plugin("openvino", "visfeat.engine.openvino:OpenvinoEngine"),

@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from visfeat.errors import MissingExtra, UnknownModel, nearest_names
 from visfeat.models.packed import SUFFIX
+from visfeat.models.runs import is_run
 from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
 from visfeat.plugins import Plugin, plugin, plugins
 
@@ -21,8 +22,8 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 def source_of(model: str) -> tuple[ModelSource, str]:
     """The source of a model and the model's name there.
 
-    ``timm/resnet50`` names a source of the plugin table, a path that ends in .vfmodel, .onnx or .xml a file,
-    ``package.module:function`` your own network. Raises UnknownModel with the sources that there are.
+    ``timm/resnet50`` names a source of the plugin table, a path that ends in .vfmodel, .onnx or .xml a file, the path
+    of a trained run its folder, ``package.module:function`` your own network. Raises UnknownModel with the sources.
     """
     entry, name = _entry_of(model)
     return entry.load()(), name
@@ -74,6 +75,8 @@ def _entry_of(model: str) -> tuple[Plugin, str]:
     ending = _BY_ENDING.get(PurePath(model).suffix.lower())
     if ending is not None:
         return plugin("visfeat.models", ending), model
+    if is_run(model):
+        return plugin("visfeat.models", "run"), model
     prefix, slash, name = model.partition("/")
     table = plugins("visfeat.models")
     if slash and prefix in table and name:
@@ -83,7 +86,7 @@ def _entry_of(model: str) -> tuple[Plugin, str]:
     hint = nearest_names(prefix, table) if slash else ""
     raise UnknownModel(
         f"no model {model!r}{hint} (a model is SOURCE/NAME with a source of {', '.join(table)}, a file .vfmodel, .onnx "
-        "or .xml, or package.module:function; visfeat models PATTERN lists names)"
+        "or .xml, the folder of a trained run, or package.module:function; visfeat models PATTERN lists names)"
     )
 
 

@@ -26,7 +26,7 @@ SequencePool = Literal["last", "attention"]
 
 
 class Attention(nn.Module):
-    """Which steps count: ``a_t = softmax over t of v tanh(W h_t + b)``, then ``sum_t a_t h_t``; Bahdanau et al. 2015."""
+    """Which steps count: ``a_t = softmax over t of v tanh(W h_t + b)``, ``sum_t a_t h_t`` (Bahdanau et al. 2015)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
