@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from visfeat.frames import Features
     from visfeat.recipe import Recipe
     from visfeat.store import FeatureStore, open_store
+    from visfeat.streaming.stream import Stream
 
-__all__ = ["Extractor", "FeatureStore", "Features", "Recipe", "Run", "VisfeatError", "extract", "open_store"]
+__all__ = ["Extractor", "FeatureStore", "Features", "Recipe", "Run", "Stream", "VisfeatError", "extract", "open_store"]
 
 _WHERE = {
     "Extractor": "visfeat.extraction.extractor",
@@ -29,6 +30,7 @@ _WHERE = {
     "Features": "visfeat.frames",
     "Recipe": "visfeat.recipe",
     "Run": "visfeat.extraction.run",
+    "Stream": "visfeat.streaming.stream",
     "VisfeatError": "visfeat.errors",
     "extract": "visfeat.extraction.run",
     "open_store": "visfeat.store",

@@ -1,0 +1,127 @@
+"""Live sources by PyAV: a pipe, a camera, a network address; opened without seeking, read once."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import av
+from av.container import InputContainer
+from av.error import ExitError, InvalidDataError
+
+from visfeat.decode.decoder import DecodeOptions
+from visfeat.decode.pyav import PyavDecoder
+from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.media.item import Kind, MediaItem
+
+STDIN = "-"
+SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "rtp", "tcp", "srt")
+SILENCE_S = 10.0
+"""A network source that says nothing for so long counts as lost."""
+_STREAMING = "MPEG-TS, Matroska, FLV, YUV4MPEG or a fragmented mp4"
+_INDEX_LAST = f"an mp4 whose index (moov) comes last needs a file that can be searched; send {_STREAMING}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAddress:
+    """A source without an end: standard input, a camera's device file, or a network address."""
+
+    source: str
+    kind: Literal["pipe", "device", "network"]
+
+    @property
+    def name(self) -> str:
+        """The source as it may be shown and stored: without user, password, query and ``name=value`` in the path."""
+        if self.kind == "pipe":
+            return "stdin"
+        if self.kind == "device":
+            return self.source
+        parts = urlsplit(self.source)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, re.sub(r"=[^/]*", "=...", parts.path), "", ""))
+
+
+def live_address(source: str) -> LiveAddress | None:
+    """The address where ``-``, ``/dev/video0`` or a URL such as ``rtsp://...`` is meant; None for files and folders."""
+    if source == STDIN:
+        return LiveAddress(source, "pipe")
+    if re.fullmatch(r"/dev/video\d+", source):
+        return LiveAddress(source, "device")
+    scheme, colon, _ = source.partition("://")
+    return LiveAddress(source, "network") if colon and scheme.lower() in SCHEMES else None
+
+
+class LiveDecoder(PyavDecoder):
+    """Frames of a live source as they arrive; times count from its first frame.
+
+    Two threads decode, no more: each holds one frame back. ``format`` is the container's name by FFmpeg.
+    """
+
+    name = "live"
+
+    def __init__(self, address: LiveAddress, options: DecodeOptions, *, pipe: BinaryIO | None = None) -> None:
+        """Connect and decode the first frame, for which it waits.
+
+        ``pipe`` stands in for standard input. Raises MediaError where nothing can be read, and UsageError where the
+        platform has no such source.
+        """
+        self.address = address
+        self.format = ""
+        self._pipe = pipe
+        try:
+            super().__init__(MediaItem(address.name, 0, 0, kind=Kind.VIDEO), None, options)
+        except (BrokenMedia, UnsupportedMedia) as error:
+            if self.format == "mov":
+                raise BrokenMedia(f"{error}: {_INDEX_LAST}") from None
+            raise error from None
+
+    def measure_duration_s(self) -> Fraction:
+        """Nobody knows when a live source ends: raises MediaError."""
+        raise MediaError("a live source has no length that could be known")
+
+    def _connect(self) -> InputContainer:
+        try:
+            container = self._opened()
+        except ExitError:
+            raise BrokenMedia(f"no answer within {SILENCE_S:g} s") from None
+        except InvalidDataError:
+            raise BrokenMedia(f"what comes is no video that can be read as it comes: send {_STREAMING}") from None
+        self.format = container.format.name.partition(",")[0]
+        return container
+
+    def _opened(self) -> InputContainer:
+        if self.address.kind == "pipe":
+            return av.open(_Reading(self._pipe or sys.stdin.buffer), mode="r", metadata_errors="replace")
+        if self.address.kind == "device":
+            return _camera(self.address.source)
+        # Over UDP, RTSP loses packets where the network is busy; every camera speaks TCP too.
+        options = {"rtsp_transport": "tcp"} if self.address.source.lower().startswith("rtsp") else {}
+        return av.open(
+            self.address.source,
+            mode="r",
+            options=options,
+            timeout=(SILENCE_S, SILENCE_S),
+            metadata_errors="replace",
+        )
+
+
+class _Reading:
+    """A pipe as PyAV is to see it: what is there, at once, and no way to seek."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self._read = getattr(pipe, "read1", pipe.read)
+
+    def read(self, size_bytes: int) -> bytes:
+        """At most so many bytes, as soon as there are some; none at the end."""
+        return bytes(self._read(size_bytes))
+
+
+def _camera(device: str) -> InputContainer:
+    """A camera of Video4Linux2; raises UsageError on other systems."""
+    if not sys.platform.startswith("linux"):
+        raise UsageError(f"{device}: cameras are read through Video4Linux2, which only Linux has")
+    return av.open(device, mode="r", format="v4l2", timeout=(SILENCE_S, SILENCE_S))
