@@ -15,8 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
-TORCH_WORLD = ("torch", "torchvision", "timm", "transformers", "open_clip", "safetensors")
-HEAVY = (*TORCH_WORLD, "openvino", "lance", "lancedb", "av", "pyarrow", "numpy", "PIL", "cv2")
+TORCH_WORLD = ("torch", "torchvision", "timm", "transformers", "open_clip")
+HEAVY = (*TORCH_WORLD, "safetensors", "sklearn", "openvino", "lance", "lancedb", "av", "pyarrow", "numpy", "PIL", "cv2")
 
 
 def module_name(path: Path) -> str:

@@ -1,0 +1,87 @@
+"""Trained sequence models: an LSTM over the rows of a frame recipe; ``--model lstm:RUN`` is both in one word.
+
+The run's ``model.toml`` has a table ``[recipe]``, whose rows the LSTM reads, and a table ``[sequence]`` whose ``pool``
+says what is made of its states: the ``last`` one, or their mean by learned ``attention``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from visfeat.errors import ModelError, UsageError
+from visfeat.models.runs import CARD, SEQUENCE, read_card, run_folder
+from visfeat.recipe import SAMPLING_FIELDS, TEMPORAL_FIELDS, Recipe, in_fields
+
+PREFIX = "lstm:"
+_KINDS, _POOLS = ("lstm", "lstm_autoencoder"), ("last", "attention")
+
+
+@dataclass(frozen=True)
+class SequenceRun:
+    """A trained sequence model as its folder holds it."""
+
+    path: Path
+    recipe: Recipe
+    """Whose rows it reads; a network that lies in the folder is named by its path."""
+    pool: str
+    """last or attention."""
+
+    @property
+    def weights(self) -> Path:
+        """The file of LSTM and attention, by torch's names."""
+        return self.path / SEQUENCE
+
+
+def read_run(name: str) -> SequenceRun:
+    """A run by its folder, or by its name in the folder runs.
+
+    Raises UnknownModel where there is none, ModelError that says what is missing or wrong in which file.
+    """
+    folder = run_folder(name)
+    card = folder / CARD
+    tables = read_card(folder)
+    sequence, recipe = tables.get("sequence"), tables.get("recipe")
+    if not isinstance(sequence, dict) or not isinstance(recipe, dict):
+        raise ModelError(f"{card}: no sequence model, it has no [sequence] and [recipe]; --model {name} may run it")
+    kind, pool = sequence.get("kind", "lstm"), sequence.get("pool", "last")
+    if kind not in _KINDS or pool not in _POOLS:
+        raise ModelError(f"{card}: [sequence] kind is one of {_KINDS} and pool of {_POOLS}; got {kind!r} and {pool!r}")
+    return SequenceRun(folder, _recipe(card, recipe), pool)
+
+
+def with_run(recipe: Recipe) -> Recipe:
+    """A recipe whose model is ``lstm:RUN`` as the run's own recipe with the LSTM on top; any other as it is.
+
+    What the recipe says otherwise than a new one stays: ``--model lstm:RUN --every 0.5s``. Raises as ``read_run`` does.
+    """
+    if not recipe.model.startswith(PREFIX):
+        return recipe
+    name = recipe.model.removeprefix(PREFIX)
+    said = _said(recipe)
+    for field in ("temporal", "temporal_model"):
+        if field in said:
+            raise UsageError(f"--{field.replace('_', '-')}: --model {recipe.model} says it already")
+    base = read_run(name).recipe
+    if said.keys() & set(SAMPLING_FIELDS):
+        said = dict.fromkeys(SAMPLING_FIELDS) | {"every_frame": False, "keyframes": False} | said
+    return base.but(**(said | {"temporal": "lstm", "temporal_model": name}))
+
+
+def _said(recipe: Recipe) -> dict[str, Any]:
+    """The fields that differ from those of a recipe of which nothing was said, without the model."""
+    untouched = Recipe()
+    names = [name for name in Recipe.model_fields if name != "model"]
+    return {name: getattr(recipe, name) for name in names if getattr(recipe, name) != getattr(untouched, name)}
+
+
+def _recipe(card: Path, options: dict[str, Any]) -> Recipe:
+    try:
+        recipe = Recipe.from_options(**in_fields(options))
+    except UsageError as error:
+        raise ModelError(f"{card}: [recipe] {error}") from None
+    if any(getattr(recipe, field) is not None for field in TEMPORAL_FIELDS):
+        raise ModelError(f"{card}: [recipe] must be one of rows, without segments and temporal pooling")
+    beside = card.parent / recipe.model
+    return recipe.but(model=str(beside)) if beside.is_file() else recipe

@@ -1,0 +1,77 @@
+"""Which rows belong to which shot.
+
+A row belongs to the shot in which the middle of its time lies. A shot without one takes the row that overlaps it
+most: clips are longer than short shots. Where no row overlaps it either - a shot between two sampled frames - it has
+no vector, since that of another shot would be a false one, and whoever asked is told how many such shots there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class RowTimes:
+    """When rows are: start_s, end_s float64 ``(N,)``, NaN of images; frame_index int64 ``(N,)``, the first frame."""
+
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    frame_index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive rows that are pooled to one, and the time that the one stands for; None: that of its rows."""
+
+    rows: slice
+    span_s: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShotSpans:
+    """The shots of one video: start_s, end_s float64 ``(S,)``, contiguous and in order."""
+
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+
+def segments_of(times: RowTimes, shots: ShotSpans | None) -> tuple[list[Segment], int]:
+    """What is pooled: all rows, or those of each shot; and the number of shots without a row.
+
+    An image, which has no time, is a segment of its own.
+    """
+    if shots is None or len(shots) == 0 or np.isnan(times.start_s).any():
+        return [Segment(slice(0, len(times)))], 0
+    found = rows_of_shots(times, shots)
+    spans = [(float(start), float(end)) for start, end in zip(shots.start_s, shots.end_s, strict=True)]
+    kept = [Segment(rows, span) for rows, span in zip(found, spans, strict=True) if rows is not None]
+    return kept, len(shots) - len(kept)
+
+
+def rows_of_shots(times: RowTimes, shots: ShotSpans) -> list[slice | None]:
+    """The rows of each shot, which are consecutive since rows come in the order of their times; None without any.
+
+    Rows before the first shot or after the last, where a damaged end was read differently, belong to these.
+    """
+    middle = (times.start_s + times.end_s) / 2
+    owner = np.clip(np.searchsorted(shots.start_s, middle, side="right") - 1, 0, len(shots) - 1)
+    bounds = np.searchsorted(owner, np.arange(len(shots) + 1)).tolist()
+    return [
+        slice(first, stop) if stop > first else _most_overlapping(times, float(start), float(end))
+        for first, stop, start, end in zip(bounds, bounds[1:], shots.start_s, shots.end_s, strict=False)
+    ]
+
+
+def _most_overlapping(times: RowTimes, start_s: float, end_s: float) -> slice | None:
+    overlap_s = np.minimum(times.end_s, end_s) - np.maximum(times.start_s, start_s)
+    best = int(np.argmax(overlap_s))
+    return slice(best, best + 1) if overlap_s[best] > 0 else None
