@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Literal
-from urllib.parse import urlsplit, urlunsplit
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -16,43 +13,13 @@ from av.error import ExitError, InvalidDataError
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.pyav import PyavDecoder
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.media.address import LiveAddress
 from visfeat.media.item import Kind, MediaItem
 
-STDIN = "-"
-SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "rtp", "tcp", "srt")
 SILENCE_S = 10.0
 """A network source that says nothing for so long counts as lost."""
 _STREAMING = "MPEG-TS, Matroska, FLV, YUV4MPEG or a fragmented mp4"
 _INDEX_LAST = f"an mp4 whose index (moov) comes last needs a file that can be searched; send {_STREAMING}"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveAddress:
-    """A source without an end: standard input, a camera's device file, or a network address."""
-
-    source: str
-    kind: Literal["pipe", "device", "network"]
-
-    @property
-    def name(self) -> str:
-        """The source as it may be shown and stored: without user, password, query and ``name=value`` in the path."""
-        if self.kind == "pipe":
-            return "stdin"
-        if self.kind == "device":
-            return self.source
-        parts = urlsplit(self.source)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, re.sub(r"=[^/]*", "=...", parts.path), "", ""))
-
-
-def live_address(source: str) -> LiveAddress | None:
-    """The address where ``-``, ``/dev/video0`` or a URL such as ``rtsp://...`` is meant; None for files and folders."""
-    if source == STDIN:
-        return LiveAddress(source, "pipe")
-    if re.fullmatch(r"/dev/video\d+", source):
-        return LiveAddress(source, "device")
-    scheme, colon, _ = source.partition("://")
-    return LiveAddress(source, "network") if colon and scheme.lower() in SCHEMES else None
 
 
 class LiveDecoder(PyavDecoder):

@@ -1,0 +1,76 @@
+"""Driving a stream from its source: rows are handed over in a thread that no interrupt breaks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from visfeat.streaming.rows import StreamRow
+from visfeat.streaming.source import FrameSource
+from visfeat.streaming.stream import Reader, Stream
+
+POLL_S = 0.1
+
+Take = Callable[[Sequence[StreamRow]], None]
+
+
+class Drive:
+    """One run of a source through a stream; ``take`` gets the rows, or none now and then while nothing comes."""
+
+    def __init__(self, stream: Stream, source: FrameSource, take: Take) -> None:
+        self._stream, self._source, self._take = stream, source, take
+        self._error: BaseException | None = None
+
+    def run(self, *, silence_s: float | None = None, tick: Callable[[], None] = lambda: None) -> bool:
+        """Run to the end of the source; returns False where an interrupt ended it before, with all rows handed over.
+
+        ``silence_s``: a source that gives no frame for so long counts as ended. ``tick`` is called about ten times a
+        second. A second interrupt gives up the rows that are still to come. Raises what went wrong with frames, network
+        or ``take``.
+        """
+        self._reader = Reader(self._stream, self._source.frames())
+        taking = threading.Thread(target=self._take_all, name="visfeat-rows", daemon=True)
+        taking.start()
+        completed = True
+        try:
+            self._wait(taking, silence_s, tick)
+        except KeyboardInterrupt:
+            completed = False
+            try:
+                self._end()
+                self._wait(taking, None, tick)
+            except KeyboardInterrupt:
+                self._stream.close()
+                taking.join()
+        finally:
+            self._source.stop()
+            self._reader.stop()
+            self._stream.close()
+        if self._error is not None:
+            raise self._error
+        if completed:
+            self._reader.raise_error()
+        return completed
+
+    def _wait(self, taking: threading.Thread, silence_s: float | None, tick: Callable[[], None]) -> None:
+        while taking.is_alive():
+            taking.join(POLL_S)
+            tick()
+            if silence_s is not None and time.monotonic() - self._source.last_frame_at_s > silence_s:
+                self._end()
+                silence_s = None
+
+    def _end(self) -> None:
+        """Stop without waiting for a frame that may never come."""
+        self._source.stop()
+        self._reader.stop()
+        self._stream.end()
+
+    def _take_all(self) -> None:
+        try:
+            while (rows := self._stream.wait(POLL_S)) is not None:
+                self._take(rows)
+        except BaseException as error:  # noqa: BLE001 (raised by run)
+            self._error = error
+            self._stream.close()
