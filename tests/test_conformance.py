@@ -18,6 +18,7 @@ from visfeat.plugins import plugin, plugins
 from visfeat.store.csv import CsvExporter
 from visfeat.store.npy import NpyExporter
 from visfeat.store.parquet import ParquetExporter
+from visfeat.store.per_video import PerVideoExporter
 from visfeat.testing import DecoderSuite, EngineSuite, ExporterSuite, ModelSourceSuite
 
 
@@ -79,6 +80,11 @@ class TestParquet(ExporterSuite):
 class TestNpy(ExporterSuite):
     def exporter(self):
         return NpyExporter()
+
+
+class TestPerVideo(ExporterSuite):
+    def exporter(self):
+        return PerVideoExporter()
 
 
 class TestCsv(ExporterSuite):

@@ -59,16 +59,19 @@ _BUILT_IN: dict[Group, tuple[Plugin, ...]] = {
         Plugin("hf", "visfeat.models.hf:HuggingFaceModels", "hf", (*_TORCH, "transformers")),
         Plugin("open_clip", "visfeat.models.open_clip:OpenClipModels", "text", (*_TORCH, "open_clip")),
         Plugin("i3d", "visfeat.models.i3d:I3dModels", "torch", _TORCH),
+        Plugin("classic", "visfeat.models.classic.source:ClassicModels", "classic", ("cv2",)),
         Plugin("own", "visfeat.models.own:OwnModels", "torch", _TORCH),
         Plugin("run", "visfeat.models.runs:TrainedRuns"),
     ),
     "visfeat.engines": (
         Plugin("openvino", "visfeat.engine.openvino:OpenvinoEngine"),
         Plugin("torch", "visfeat.engine.torch:TorchEngine", "torch", _TORCH),
+        Plugin("classic", "visfeat.engine.classic:ClassicEngine"),
     ),
     "visfeat.exporters": (
         Plugin("parquet", "visfeat.store.parquet:ParquetExporter"),
         Plugin("npy", "visfeat.store.npy:NpyExporter"),
+        Plugin("per_video", "visfeat.store.per_video:PerVideoExporter"),
         Plugin("csv", "visfeat.store.csv:CsvExporter"),
     ),
 }

@@ -41,7 +41,7 @@ FlowMethod = Literal["dis", "raft"]
 PerChannel = tuple[float, float, float] | tuple[float, float]
 """Of pixels three, of optical flow two."""
 Temporal = Literal["mean", "max", "std", "vlad", "attention", "lstm"]
-SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "frames", "keyframes", "frames_per_shot")
+SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "every_nth", "frames", "keyframes", "frames_per_shot")
 TEMPORAL_FIELDS = ("segments", "temporal", "temporal_model", "temporal_model_digest", "temporal_rows")
 """What is done with the rows of a video once they are there; ``Recipe.rows_recipe`` has none of it."""
 
@@ -65,6 +65,8 @@ class Recipe(BaseModel):
     every_s: Fraction | None = None
     fps: Fraction | None = None
     every_frame: bool = False
+    every_nth: int | None = None
+    """Each N-th decoded frame from the first on, whatever their times."""
     frames: int | None = None
     keyframes: bool = False
     stream: int | None = None
@@ -170,7 +172,7 @@ class Recipe(BaseModel):
             raise ValueError(f"{' and '.join(chosen)} exclude each other: choose one way of sampling frames")
         if self.consecutive and self.clip_fps is not None:
             raise ValueError("clip_fps and consecutive exclude each other: clips by time or by decoded frames")
-        for field in ("frames", "size", "batch_size", "clip", "stride", "frames_per_shot"):
+        for field in ("frames", "every_nth", "size", "batch_size", "clip", "stride", "frames_per_shot"):
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise ValueError(f"{field} must be at least 1, not {value}")
@@ -204,6 +206,8 @@ class Recipe(BaseModel):
         """The sampling in words, always the same for the same frames: "every 1/2 s", "every frame", ...."""
         if self.every_frame:
             return "every frame"
+        if self.every_nth is not None:
+            return f"every {self.every_nth} frames"
         if self.keyframes:
             return "keyframes"
         if self.frames is not None:

@@ -31,15 +31,18 @@ class Sampler(Protocol):
 
 
 class EveryFrame:
-    """Chooses each frame, at the time when it goes on display."""
+    """Chooses each frame, or each N-th from the first on, at the time when it goes on display."""
 
-    def __init__(self) -> None:
-        self._position = 0
+    def __init__(self, nth: int = 1) -> None:
+        self._nth = nth
+        self._seen = 0
 
     def feed(self, frame: Frame) -> Iterator[Sample]:
-        """The frame."""
-        yield Sample(self._position, frame.start_s, frame)
-        self._position += 1
+        """The frame, if it is its turn."""
+        position, skipped = divmod(self._seen, self._nth)
+        self._seen += 1
+        if not skipped:
+            yield Sample(position, frame.start_s, frame)
 
 
 class Keyframes(EveryFrame):
@@ -85,8 +88,8 @@ def sampler_of(recipe: Recipe, *, times_s: Iterator[Fraction] | None = None) -> 
     if recipe.clip is not None:
         by_decoded_frames = recipe.consecutive or recipe.clip_fps is None
         return EveryFrame() if by_decoded_frames else OnDisplay(grid(1 / Fraction(recipe.clip_fps or 1)))
-    if recipe.every_frame:
-        return EveryFrame()
+    if recipe.every_frame or recipe.every_nth is not None:
+        return EveryFrame(recipe.every_nth or 1)
     if recipe.keyframes:
         return Keyframes()
     if recipe.frames is not None or recipe.frames_per_shot is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from visfeat.cli.live import is_live, record_live
 from visfeat.cli.parsing import duration_s, numbers, words
 from visfeat.errors import UsageError
 
@@ -50,6 +51,7 @@ def extract(
     every: Annotated[str | None, Option(help="A frame every 0.5s, 2min, ...", rich_help_panel=FRAMES)] = None,
     fps: Annotated[str | None, Option(help="So many frames a second.", rich_help_panel=FRAMES)] = None,
     every_frame: Annotated[bool, Option("--every-frame", help="All frames.", rich_help_panel=FRAMES)] = False,
+    every_nth: Annotated[int | None, Option(help="Each N-th decoded frame.", rich_help_panel=FRAMES)] = None,
     frames: Annotated[int | None, Option(help="N frames, evenly spaced.", rich_help_panel=FRAMES)] = None,
     keyframes: Annotated[bool, Option("--keyframes", help="The codec's keyframes.", rich_help_panel=FRAMES)] = False,
     stream: Annotated[int | None, Option(help="Which video stream, from 0.", rich_help_panel=FRAMES)] = None,
@@ -114,7 +116,11 @@ def extract(
         raise UsageError("nothing to extract: name files or folders, or --list FILE")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: must be at least 1")
-    run = _run(media or [], list_, _options(given), quiet=quiet)
+    options = _options(given)
+    if media and is_live(media, given):
+        run = _run_live(media[0], given, options)
+    else:
+        run = _run(media or [], list_, options, quiet=quiet)
     _print(run, as_json=json_, quiet=quiet)
     raise typer.Exit(run.exit_code)
 
@@ -163,6 +169,11 @@ def _run(media: list[str], list_: str | None, options: dict[str, Any], *, quiet:
     listed = [] if list_ is None else list(read_list(list_))
     with _progress(quiet) as (on_progress, report):
         return extract_media(media, listed=listed, on_progress=on_progress, report=report, **options)
+
+
+def _run_live(source: str, given: dict[str, Any], options: dict[str, Any]) -> Run:
+    with _progress(given["quiet"]) as (on_progress, report):
+        return record_live(source, given, options, on_progress=on_progress, report=report)
 
 
 def _progress(quiet: bool) -> AbstractContextManager[tuple[Callable[..., None], Callable[[str], None]]]:

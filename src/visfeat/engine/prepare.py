@@ -22,6 +22,10 @@ from visfeat.views import with_views
 _OPTIONS = {"clip_fps": "clip-fps", "consecutive": "clip-frames", "pool_time": "pool-time"}
 
 
+_ROW_BY_ROW = ("openvino", "classic")
+"""Engines whose numbers do not depend on the batch size; of others nobody knows."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A recipe with nothing left open, and the network that computes it."""
@@ -98,8 +102,7 @@ def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lamb
     network = compiler.compile(model, options)
     if network.batch_size % options.batch_multiple:
         raise EngineError(f"{engine}: a batch of {network.batch_size} cannot hold rows of {recipe.crops} crops each")
-    if engine != "openvino":
-        # OpenVINO's numbers do not depend on the batch size; of other engines nobody knows.
+    if engine not in _ROW_BY_ROW:
         resolved = resolved.but(batch_size=network.batch_size)
     facts = dict(network.facts) | versions() | {f"packed_with_{k}": v for k, v in model.card.versions.items()}
     facts |= {} if flow is None else flow.facts
@@ -148,7 +151,7 @@ def _clip_fields(recipe: Recipe, spec: InputSpec) -> dict[str, Any]:
             if getattr(recipe, field) is not None:
                 raise UsageError(f"--{_OPTIONS.get(field, field)}: {recipe.model} looks at one picture at a time")
         return {}
-    for field in ("every_s", "fps", "every_frame", "frames", "keyframes"):
+    for field in ("every_s", "fps", "every_frame", "every_nth", "frames", "keyframes"):
         if getattr(recipe, field):
             option = field.removesuffix("_s").replace("_", "-")
             raise UsageError(f"--{option}: {recipe.model} looks at clips; --clip-fps, --clip and --stride choose them")

@@ -1,4 +1,7 @@
-"""Models of torchvision: its classifiers of images and of clips, ``torchvision/resnet50``, ``torchvision/r3d_18``."""
+"""Models of torchvision: its classifiers of images and of clips, ``torchvision/resnet50``, ``torchvision/r3d_18``.
+
+Other pretrained weights than the architecture's default ones stand behind it: ``torchvision/resnet50/IMAGENET1K_V1``.
+"""
 
 from __future__ import annotations
 
@@ -27,23 +30,23 @@ class TorchvisionModels:
         return [*models.list_models(module=models), *models.list_models(module=models.video)]
 
     def load(self, request: ModelRequest) -> ModuleModel:
-        """Build a network with the weights asked for; its input is that of the architecture's default weights."""
+        """Build a network with the weights asked for; its input is that of the pretrained ones that the name means."""
         from torchvision import models
 
         from visfeat.models.describe import Description, describe
 
-        names = self.names()
-        if request.name not in names:
-            hint = nearest_names(request.name, names)
-            raise UnknownModel(f"no model torchvision/{request.name}{hint} (visfeat models 'torchvision/*' lists them)")
-        weights = models.get_model_weights(request.name).DEFAULT
-        clips = clip_settings(request.name)
+        names, (architecture, _, entry) = self.names(), request.name.partition("/")
+        if architecture not in names:
+            hint = nearest_names(architecture, names)
+            raise UnknownModel(f"no model torchvision/{architecture}{hint} (visfeat models 'torchvision/*' lists them)")
+        weights = _entry(models.get_model_weights(architecture), entry, architecture)
+        clips = clip_settings(architecture)
         if clips is not None:
             spec = clip_input(weights.transforms(), clips, request.size_px)
             with_clip(spec, request.clip_frames, model=f"torchvision/{request.name}", fewest=clips.fewest)
         else:
             spec = _input_spec(weights.transforms(), request.size_px)
-        module = _with_size(_build(request), request)
+        module = _with_size(_build(architecture, request, weights), architecture, request)
         categories = tuple(weights.meta.get("categories", ()))
         known = Description(
             name=f"torchvision/{request.name}",
@@ -57,7 +60,18 @@ class TorchvisionModels:
         return describe(module, known, request)
 
 
-def _build(request: ModelRequest) -> Any:
+def _entry(known: Any, name: str, architecture: str) -> Any:
+    """The pretrained weights of that name, by default the architecture's own; raises UnknownModel."""
+    names = [weights.name for weights in known]
+    if name and name not in names:
+        raise UnknownModel(
+            f"torchvision/{architecture}: no weights are called {name}{nearest_names(name, names)} "
+            f"(there are {', '.join(names)})"
+        )
+    return known[name] if name else known.DEFAULT
+
+
+def _build(architecture: str, request: ModelRequest, weights: Any) -> Any:
     """The module with pretrained, random or a file's weights, at its own input size."""
     from torchvision import models
 
@@ -68,14 +82,14 @@ def _build(request: ModelRequest) -> Any:
     model = f"torchvision/{request.name}"
     if request.weights == PRETRAINED:
         with fetching(model):
-            return models.get_model(request.name, weights="DEFAULT", progress=False)
-    slow: dict[str, Any] = {"init_weights": False} if request.name in _SLOW_TO_INITIALIZE else {}
+            return models.get_model(architecture, weights=weights, progress=False)
+    slow: dict[str, Any] = {"init_weights": False} if architecture in _SLOW_TO_INITIALIZE else {}
 
     def build(num_classes: int | None, **changed: Any) -> Any:
         if num_classes is not None:
             changed["num_classes"] = num_classes
         with seeded(request.weights):
-            return models.get_model(request.name, weights=None, **slow, **changed)
+            return models.get_model(architecture, weights=None, **slow, **changed)
 
     if random_seed(request.weights) is not None:
         return build(None)
@@ -91,7 +105,7 @@ def _count_classes(module: Any) -> int:
     return 0 if head is None else int(module.get_parameter(f"{head}.weight").shape[0])
 
 
-def _with_size(module: Any, request: ModelRequest) -> Any:
+def _with_size(module: Any, architecture: str, request: ModelRequest) -> Any:
     """A vision transformer for another input size, its position embedding interpolated; others are as they were."""
     size = request.size_px
     own, patch = getattr(module, "image_size", None), getattr(module, "patch_size", None)
@@ -103,7 +117,7 @@ def _with_size(module: Any, request: ModelRequest) -> Any:
     from torchvision.models.vision_transformer import interpolate_embeddings
 
     state: Mapping[str, Any] = interpolate_embeddings(size, patch, module.state_dict())
-    larger = models.get_model(request.name, weights=None, image_size=size, num_classes=_count_classes(module))
+    larger = models.get_model(architecture, weights=None, image_size=size, num_classes=_count_classes(module))
     larger.load_state_dict(state)
     return larger
 

@@ -1,0 +1,104 @@
+"""Presets: recipes that give the rows of other tools, with the same windows, shapes and keys.
+
+``video_features`` is https://github.com/v-iashin/video_features at its defaults. ``clip-retrieval/video`` are the
+embeddings of https://github.com/iejMac/clip-video-encode, which feeds clip-retrieval with videos. What is the same and
+what is not stands in docs/presets.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from visfeat.errors import UsageError, nearest_names
+from visfeat.recipe import Recipe, recipe_of
+
+_STACKS: dict[str, Any] = {"tail": "drop", "preprocess": "reference", "normalize": False}
+_I3D: dict[str, Any] = _STACKS | {"clip": 64, "stride": 64, "consecutive": True}
+_FLOW_FIELDS = ("input", "flow", "flow_weights")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One stream of a tool: the options of its recipe, and what the tool writes beside the features.
+
+    ``key``: what the tool calls the features. ``with_times``: it also writes ``fps`` and ``timestamps_ms``, the time at
+    which a row ends where ``times_of_ends``, else at which it begins.
+    """
+
+    options: dict[str, Any]
+    key: str
+    with_times: bool = False
+    times_of_ends: bool = False
+
+
+_PRESETS: dict[str, Preset] = {
+    "video_features/r21d": Preset(
+        _STACKS | {"model": "torchvision/r2plus1d_18", "clip": 16, "stride": 16, "consecutive": True}, "r21d"
+    ),
+    "video_features/s3d": Preset(
+        _STACKS
+        | {"model": "torchvision/s3d", "clip": 64, "stride": 64, "clip_fps": 25}
+        # Not normalized, as that network's makers say of its weights.
+        | {"input_size_px": (224, 224), "input_resize_px": 224, "mean": (0, 0, 0), "std": (1, 1, 1)},
+        "s3d",
+    ),
+    "video_features/i3d_rgb": Preset(_I3D | {"model": "i3d/rgb"}, "rgb", with_times=True, times_of_ends=True),
+    "video_features/i3d_flow": Preset(
+        _I3D | {"model": "i3d/flow", "input": "flow", "flow": "raft", "mean": (0.5, 0.5), "std": (0.5, 0.5)},
+        "flow",
+        with_times=True,
+        times_of_ends=True,
+    ),
+    "video_features/resnet": Preset(
+        {
+            "model": "torchvision/resnet50/IMAGENET1K_V1",
+            "every_frame": True,
+            "preprocess": "reference",
+            "normalize": False,
+        },
+        "resnet",
+        with_times=True,
+    ),
+    "clip-retrieval/video": Preset(
+        {
+            "model": "open_clip/ViT-B-32/laion2b_s34b_b79k",
+            "every_nth": 25,
+            "preprocess": "reference",
+            "normalize": False,
+        },
+        "",
+    ),
+}
+_PAIRS = {"video_features/i3d": ("video_features/i3d_rgb", "video_features/i3d_flow")}
+
+
+def preset_names() -> list[str]:
+    """All presets, in alphabetical order."""
+    return sorted([*_PRESETS, *_PAIRS])
+
+
+def presets(name: str, options: dict[str, Any] | None = None) -> tuple[Recipe, ...]:
+    """The recipes of a preset, one a stream, with options on top; each recipe's name says its preset.
+
+    What concerns flow goes to the recipe of flow alone. Raises UsageError for an unknown name or option.
+    """
+    if name not in preset_names():
+        hint = nearest_names(name, preset_names())
+        raise UsageError(f"--preset {name}: there is none of that name{hint} (there are {', '.join(preset_names())})")
+    streams = _PAIRS.get(name, (name,))
+    return tuple(_recipe(stream, options or {}, alone=len(streams) == 1) for stream in streams)
+
+
+def preset_of(recipe: Recipe) -> Preset | None:
+    """The preset that a recipe was made of, by its name; None where it was not."""
+    return _PRESETS.get(recipe.name or "")
+
+
+def _recipe(stream: str, options: dict[str, Any], *, alone: bool) -> Recipe:
+    own = _PRESETS[stream].options
+    # The tools' option of another rate: frames by time instead of all of them, and the other way round.
+    replaced = {"consecutive" if options.get("clip_fps") else "clip_fps" if options.get("consecutive") else ""}
+    recipe = Recipe.from_options(name=stream, **{field: own[field] for field in own if field not in replaced})
+    left_out = () if alone or recipe.input == "flow" else _FLOW_FIELDS
+    return recipe_of(recipe, {field: value for field, value in options.items() if field not in left_out})
