@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visfeat.extraction.run import Run
 
 _BOUNDS = ("live_s", "max_frames")
-_NOT_LIVE = ("redo", "dry_run", "max_pixels")
+_NOT_LIVE = ("redo", "dry_run")
 
 
 def is_live(media: list[str] | None, given: dict[str, Any]) -> bool:
@@ -30,7 +30,7 @@ def is_live(media: list[str] | None, given: dict[str, Any]) -> bool:
     for name in _NOT_LIVE:
         if given[name]:
             raise UsageError(
-                f"--{name.replace('_', '-')}: has no meaning for a live source, which is never there twice"
+                f"--{name.replace('_', '-')}: a live source is never there twice"
             )
     if len(given["recipe"] or []) > 1:
         raise UsageError("--recipe: a live source takes one")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 STDIN = "-"
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "rtp", "tcp", "srt")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:]*)(:\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,15 @@ class LiveAddress:
 
     @property
     def name(self) -> str:
-        """The source as it may be shown and stored: without user, password, query and ``name=value`` in the path."""
+        """The source as it may be shown and stored: without user, password, query and values in the path."""
         if self.kind == "pipe":
             return "stdin"
         if self.kind == "device":
             return self.source
         parts = urlsplit(self.source)
         host = parts.netloc.rpartition("@")[2]
+        if not _HOST.fullmatch(host):
+            return f"{parts.scheme}://..."  # a password with a slash in it would end up as part of the path
         return urlunsplit((parts.scheme, host, re.sub(r"=[^/]*", "=...", parts.path), "", ""))
 
 

@@ -47,6 +47,7 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     max_frames: int | None = None,
     max_latency_s: float = MAX_LATENCY_S,
     on_full: OnFull | None = None,
+    max_pixels: int | None = None,
     threads: int | None = None,
     pipe: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -71,7 +72,15 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     _check_bounds(live_s, max_frames)
     prepared = prepare(wanted, threads=threads or said.get("threads"), report=report)
     bound_s = None if live_s is None else Fraction(live_s)
-    frames = live_source(address, prepared.recipe, live_s=bound_s, max_frames=max_frames, report=report, pipe=pipe)
+    frames = live_source(
+        address,
+        prepared.recipe,
+        live_s=bound_s,
+        max_frames=max_frames,
+        max_pixels=max_pixels or said.get("max_pixels"),
+        report=report,
+        pipe=pipe,
+    )
     stream = Stream(prepared=prepared, max_latency_s=max_latency_s, on_full=on_full or usual_on_full(address))
     opened = FeatureStore.create_or_open(Path(store or said.get("store", DEFAULT_STORE)))
     progress = Progress(total=1)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import BinaryIO
 
 from visfeat.decode import open_decoder
-from visfeat.decode.decoder import DecodeOptions, Decoder
+from visfeat.decode.decoder import DEFAULT_MAX_PIXELS, DecodeOptions, Decoder
 from visfeat.decode.live import LiveDecoder
 from visfeat.errors import MediaError, UnsupportedMedia
 from visfeat.frames import Frame, StreamInfo
@@ -137,12 +137,13 @@ def live_source(
     *,
     live_s: Fraction | None = None,
     max_frames: int | None = None,
+    max_pixels: int | None = None,
     report: Report = lambda _: None,
     pipe: BinaryIO | None = None,
     back_off_s: tuple[float, ...] = BACK_OFF_S,
 ) -> FrameSource:
     """Connect to a live source; one on the network is tried again when it is lost. Raises MediaError that names it."""
-    options = DecodeOptions(stream=recipe.stream, threads=THREADS)
+    options = DecodeOptions(max_pixels or DEFAULT_MAX_PIXELS, stream=recipe.stream, threads=THREADS)
 
     def connect() -> Decoder:
         return LiveDecoder(address, options, pipe=pipe)
