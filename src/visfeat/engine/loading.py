@@ -15,7 +15,7 @@ from visfeat.models.cache import cache_key, cached
 from visfeat.models.cache import store as keep
 from visfeat.models.packed import SUFFIX, PackedModel
 from visfeat.models.registry import load_model, source_of
-from visfeat.models.source import LoadedModel
+from visfeat.models.source import FunctionModel, LoadedModel
 from visfeat.recipe import Recipe
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps|intel-gpu")
@@ -47,6 +47,10 @@ def load_for_engine(recipe: Recipe, device: str, report: Report) -> tuple[Loaded
     if engine == "openvino" and needs_torch:
         return _packed_or_module(recipe, report)
     model = load_model(recipe.model, weights=recipe.weights, size_px=recipe.size, clip_frames=recipe.clip)
+    if isinstance(model, FunctionModel):
+        if recipe.engine not in ("auto", "classic"):
+            raise UsageError(f"--engine {recipe.engine}: {model.card.name} is no network; it runs on classic")
+        return model, "classic"
     if engine == "torch" and isinstance(model, PackedModel):
         raise UsageError(f"--engine torch: {model.card.name} is a packed model, which runs on openvino")
     return model, engine
@@ -93,6 +97,8 @@ def _from_cache(
 def _pack(model: LoadedModel, layers: Sequence[str] | None) -> PackedModel:
     if isinstance(model, PackedModel):
         return model
+    if isinstance(model, FunctionModel):
+        raise CannotPack(f"{model.card.name}: is computed and no network; there is nothing to pack")
     from visfeat.engine.pack import pack  # needs torch
 
     return pack(model, layers)

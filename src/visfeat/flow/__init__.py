@@ -1,1 +1,1 @@
-"""Dense optical flow: where each pixel goes from one picture to the next, how it is coded, and what it says of motion."""
+"""Dense optical flow: where each pixel goes until the next picture, how that is coded, what it says of motion."""

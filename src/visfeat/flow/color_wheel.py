@@ -1,5 +1,8 @@
-"""Flow as colors: the direction is the hue, the length the saturation (Baker et al., "A Database and Evaluation
-Methodology for Optical Flow", IJCV 2011, after Nick Chapman's wheel of 55 colors)."""
+"""Flow as colors: the direction is the hue, the length the saturation.
+
+After Baker, Scharstein, Lewis, Roth, Black and Szeliski, "A Database and Evaluation Methodology for Optical Flow" (ICCV
+2007, IJCV 2011).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 from visfeat.flow.field import Flow, Picture, magnitude_px
 
 _ARCS = (15, 6, 4, 11, 13, 6)
-"""How many colors lie from red to yellow, green, cyan, blue, magenta and back to red: as many as the eye tells apart."""
+"""So many colors lie from red to yellow, green, cyan, blue, magenta and back to red: as the eye tells them apart."""
 _CORNERS = ((1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1), (1, 0, 0))
 _TOO_LONG = 0.75
 """How bright a vector is drawn that is longer than the scale."""
@@ -41,7 +44,8 @@ def colored(flow: Flow, *, longest_px: float | None = None) -> Picture:
     part = (position - before)[..., None]
     hue = (1 - part) * colors[before] + part * colors[(before + 1) % len(colors)]
     shown = np.where(share <= 1, 1 - share * (1 - hue), hue * _TOO_LONG)
-    return np.floor(255 * shown).astype(np.uint8)
+    picture: Picture = np.floor(255 * shown).astype(np.uint8)
+    return picture
 
 
 def legend(size_px: int) -> Picture:

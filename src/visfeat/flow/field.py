@@ -42,7 +42,8 @@ class FlowEstimator(Protocol):
 
 def to_bytes(flow: Flow) -> NDArray[np.uint8]:
     """Flow ``(..., 2)`` as bytes of the same shape, cut off at +-20 pixels."""
-    return np.clip(np.rint(flow * BYTES_PER_PX + STILL), 0, 255).astype(np.uint8)
+    coded: NDArray[np.uint8] = np.clip(np.rint(flow * BYTES_PER_PX + STILL), 0, 255).astype(np.uint8)
+    return coded
 
 
 def from_bytes(coded: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -52,4 +53,5 @@ def from_bytes(coded: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def magnitude_px(flow: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Length of each vector of flow ``(..., 2)``: float32 ``(...)``."""
-    return np.hypot(flow[..., 0], flow[..., 1]).astype(np.float32, copy=False)
+    lengths: NDArray[np.float32] = np.hypot(flow[..., 0], flow[..., 1]).astype(np.float32, copy=False)
+    return lengths

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.errors import ModelError, UsageError
+from visfeat.flow.field import MEAN, STD
 from visfeat.models.clip_length import with_clip
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
@@ -45,7 +46,8 @@ def read_graph(path: Path, request: ModelRequest) -> PackedModel:
         graph = ov.Core().read_model(path)
     except RuntimeError as error:
         raise ModelError(f"{path}: OpenVINO cannot read it ({str(error).strip().splitlines()[-1][:200]})") from None
-    layout = _layout(path, graph)
+    channels = 2 if given.get("input", {}).get("kind") == "flow" else 3
+    layout = _layout(path, graph, channels)
     spec = _input_spec(path, graph.inputs[0].partial_shape, layout, given, request)
     graph = _normalized_input(path, graph, layout, spec)
     end = graph.get_results()[0].input(0).get_source_output().get_node()
@@ -91,8 +93,8 @@ def _bad_card(path: Path, error: ValidationError) -> ModelError:
     return ModelError(f"{path.with_suffix('.toml')}: the card's {field}: {first['msg']}")
 
 
-def _layout(path: Path, graph: Any) -> str:
-    """The order of the axes of the graph's only input, by where its three channels are: ``NCHW``, ``NDHWC``, ...
+def _layout(path: Path, graph: Any, channels: int) -> str:
+    """The order of the axes of the graph's only input, by where its channels are: ``NCHW``, ``NDHWC``, ...
 
     D is OpenVINO's letter for the axis of time.
     """
@@ -104,9 +106,9 @@ def _layout(path: Path, graph: Any) -> str:
         raise ModelError(f"{path}: its input is {shape}, not (N, 3, H, W) or (N, 3, T, H, W)")
     for layout in _LAYOUTS[len(shape)]:
         axis = shape[layout.index("C")]
-        if not axis.is_dynamic and axis.get_length() == 3:
+        if not axis.is_dynamic and axis.get_length() == channels:
             return layout
-    raise ModelError(f"{path}: its input is {shape}; none of its axes has the three color channels")
+    raise ModelError(f"{path}: its input is {shape}; none of its axes has the {channels} channels")
 
 
 def _input_spec(path: Path, shape: Any, layout: str, given: dict[str, Any], request: ModelRequest) -> InputSpec:
@@ -119,11 +121,8 @@ def _input_spec(path: Path, shape: Any, layout: str, given: dict[str, Any], requ
     size = tuple(side or DEFAULT_SIZE_PX for side in sides)
     if any(fixed[axis] not in (None, side) for axis, side in zip("HW", size, strict=True)):
         raise UsageError(f"{path}: takes pictures of {fixed['H']} x {fixed['W']} pixels, not {size[0]} x {size[1]}")
-    defaults: dict[str, Any] = {
-        "resize_px": int(min(size) / DEFAULT_CROP_SHARE),
-        "mean": IMAGENET_MEAN,
-        "std": IMAGENET_STD,
-    }
+    mean, std = (MEAN, STD) if wanted.get("kind") == "flow" else (IMAGENET_MEAN, IMAGENET_STD)
+    defaults: dict[str, Any] = {"resize_px": int(min(size) / DEFAULT_CROP_SHARE), "mean": mean, "std": std}
     if "D" in fixed:
         own = fixed["D"]
         defaults |= {"clip_frames": own or DEFAULT_CLIP_FRAMES, "clip_lengths": () if own is None else (own,)}

@@ -1,7 +1,8 @@
 """I3D (Carreira and Zisserman, CVPR 2017, "Quo Vadis, Action Recognition?"): Inception-v1, inflated in time.
 
 The names of its parts are those of the public PyTorch checkpoints, so that ``--weights`` takes them. The embedding is
-``avg_pool``, 1024 values averaged over time; the logits are averaged over time too. Only the stream of RGB frames.
+``avg_pool``, 1024 values averaged over time; the logits are averaged over time too. There are the paper's two streams:
+``i3d/rgb`` sees frames, ``i3d/flow`` the optical flow between them, cut off at +-20 pixels and divided by 20.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UnknownModel, nearest_names
+from visfeat.flow.field import MEAN, STD
 from visfeat.models.clip_length import with_clip
 from visfeat.models.describe import Description, describe, seeded
 from visfeat.models.resize import input_at
@@ -22,7 +24,6 @@ CLASSES = 400
 FEWEST_FRAMES = 9
 """Eight frames become one step in time, and the last pooling takes two."""
 
-_NAMES = ("rgb",)
 _HALF = (0.5, 0.5, 0.5)
 INPUT = InputSpec(
     size_px=(224, 224),
@@ -33,6 +34,10 @@ INPUT = InputSpec(
     clip_frames=64,
     clip_fps=25,
 )
+INPUTS: dict[str, InputSpec] = {
+    "rgb": INPUT,
+    "flow": INPUT.model_copy(update={"kind": "flow", "mean": MEAN, "std": STD}),
+}
 
 # Channels that come in, and those of the branches b0, b1a, b1b, b2a, b2b and b3b.
 _MIXED: dict[str, tuple[int, int, int, int, int, int, int]] = {
@@ -49,25 +54,27 @@ _MIXED: dict[str, tuple[int, int, int, int, int, int, int]] = {
 
 
 class I3dModels:
-    """The source ``i3d``: ``i3d/rgb``."""
+    """The source ``i3d``: ``i3d/rgb`` and ``i3d/flow``."""
 
     needs_torch = True
 
     def names(self) -> list[str]:
-        """The network over RGB frames."""
-        return list(_NAMES)
+        """The two streams."""
+        return list(INPUTS)
 
     def load(self, request: ModelRequest) -> ModuleModel:
         """Build the network with a file's or random weights; none come with it.
 
         Raises UnknownModel, ModelError where no weights are named, WeightsMismatch or UsageError.
         """
-        if request.name not in _NAMES:
-            raise UnknownModel(f"no model i3d/{request.name}{nearest_names(request.name, _NAMES)} (there is i3d/rgb)")
+        if request.name not in INPUTS:
+            hint = nearest_names(request.name, INPUTS)
+            raise UnknownModel(f"no model i3d/{request.name}{hint} (there are i3d/rgb and i3d/flow)")
         model = f"i3d/{request.name}"
         if request.weights == PRETRAINED:
             raise ModelError(f"{model}: no weights come with it; say --weights FILE (.pt, .pth) or random:SEED")
-        spec = INPUT if request.size_px is None else input_at(INPUT, request.size_px)
+        own = INPUTS[request.name]
+        spec = own if request.size_px is None else input_at(own, request.size_px)
         with_clip(spec, request.clip_frames, model=model, fewest=FEWEST_FRAMES)
         known = Description(
             name=model,
@@ -75,25 +82,25 @@ class I3dModels:
             input=spec,
             classifier=True,
         )
-        return describe(i3d_network(request.weights, subject=model), known, request)
+        return describe(i3d_network(request.weights, subject=model, channels=spec.channels), known, request)
 
 
-def i3d_network(weights: str, *, subject: str) -> nn.Module:
+def i3d_network(weights: str, *, subject: str, channels: int = 3) -> nn.Module:
     """The network with random weights or a file's, and as many classes as those have."""
 
     def build(num_classes: int | None) -> nn.Module:
         with seeded(weights):
-            return I3d(num_classes or CLASSES)
+            return I3d(num_classes or CLASSES, channels)
 
     return build(None) if random_seed(weights) is not None else fill_from_file(build, weights, subject=subject)
 
 
 class I3d(nn.Module):
-    """float ``(N, 3, T, H, W)``, in -1 to 1, to logits ``(N, classes)``; T >= 9, H and W >= 193."""
+    """float ``(N, channels, T, H, W)``, in -1 to 1, to logits ``(N, classes)``; T >= 9, H and W >= 193."""
 
-    def __init__(self, classes: int = CLASSES) -> None:
+    def __init__(self, classes: int = CLASSES, channels: int = 3) -> None:
         super().__init__()
-        self.Conv3d_1a_7x7 = Unit(3, 64, 7, stride=2)
+        self.Conv3d_1a_7x7 = Unit(channels, 64, 7, stride=2)
         self.MaxPool3d_2a_3x3 = SamePool((1, 3, 3), (1, 2, 2))
         self.Conv3d_2b_1x1 = Unit(64, 64, 1)
         self.Conv3d_2c_3x3 = Unit(64, 192, 3)

@@ -2,7 +2,8 @@
 
 Where the function, or the module that it returns, has an attribute ``visfeat_card`` (a mapping with any of ``input``,
 ``default_layer``, ``class_names``, ``license``, ``classifier``), that is what the card says; else the input is 224
-pixels, the center 87.5% of the picture, with ImageNet's mean and deviation.
+pixels, the center 87.5% of the picture, with ImageNet's mean and deviation. A network over optical flow says
+``"input": {"kind": "flow"}`` and takes two channels, flow / 20.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UnknownModel
+from visfeat.flow.field import MEAN, STD
 from visfeat.models.source import ModelRequest, ModuleModel
 
 _LIBRARIES = ("torch", "torchvision", "timm", "transformers")
@@ -121,7 +123,9 @@ def _input_spec(said: Mapping[str, Any], request: ModelRequest) -> InputSpec:
 
     own_size = tuple(said.get("size_px", (224, 224)))
     size, resize_px = center_crop(request.size_px or min(own_size))
-    fields = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD, "resize_px": resize_px} | dict(said)
+    of_flow = said.get("kind") == "flow"
+    mean, std = (MEAN, STD) if of_flow else (IMAGENET_MEAN, IMAGENET_STD)
+    fields = {"mean": mean, "std": std, "resize_px": resize_px} | dict(said)
     if request.size_px is not None:
         fields["resize_px"] = int(said.get("resize_px", min(own_size) / 0.875)) * request.size_px // min(own_size)
     try:

@@ -1,12 +1,17 @@
 """What a source of models is: a plugin that lists names and loads one.
 
-A source in torch's world returns a ModuleModel (an nn.Module with its card), any other a PackedModel.
+A source in torch's world returns a ModuleModel (an nn.Module with its card), any other a PackedModel, or a
+FunctionModel where there is no network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from visfeat.card import ModelCard
 from visfeat.models.packed import PackedModel
@@ -23,7 +28,19 @@ class ModuleModel:
     module: nn.Module
 
 
-LoadedModel: TypeAlias = PackedModel | ModuleModel
+LayerFunction: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""From one input uint8 ``(T, H, W, C)``, not normalized, to a layer's values; several threads may call it."""
+
+
+@dataclass(frozen=True)
+class FunctionModel:
+    """A model that is no network: each layer is a function of the input, which the engine ``classic`` calls."""
+
+    card: ModelCard
+    functions: Mapping[str, LayerFunction]
+
+
+LoadedModel: TypeAlias = PackedModel | ModuleModel | FunctionModel
 
 
 @dataclass(frozen=True)

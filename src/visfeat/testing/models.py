@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from visfeat.card import ModelCard
+from visfeat.engine.classic import ClassicEngine
 from visfeat.engine.network import NetworkOptions
 from visfeat.engine.openvino import OpenvinoEngine
 from visfeat.errors import UnknownModel
 from visfeat.models.packed import PackedModel
-from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
+from visfeat.models.source import FunctionModel, LoadedModel, ModelRequest, ModelSource, ModuleModel
 from visfeat.pool import default_pool, pooled_shape
 from visfeat.testing.expect import raised
 
@@ -57,11 +58,12 @@ class ModelSourceSuite:
         assert self._load().card.weights_digest == digest
 
     def test_it_runs_and_gives_what_the_card_says(self) -> None:
-        """The default layer through OpenVINO: the card's shape, finite, and different for different pictures."""
-        packed = self._packed()
-        card = packed.card
+        """The default layer, of a network through OpenVINO: the card's shape, finite, other for other pictures."""
+        model = self._runnable()
+        card = model.card
         options = NetworkOptions(layers=(card.default_layer,), input=card.input, batch_size=BATCH_SIZE)
-        network = OpenvinoEngine().compile(packed, options)
+        engine = ClassicEngine() if isinstance(model, FunctionModel) else OpenvinoEngine()
+        network = engine.compile(model, options)
         rng = np.random.default_rng(0)
         shape = (BATCH_SIZE, card.input.clip_frames, *card.input.size_px, card.input.channels)
         pixels = rng.integers(0, 256, shape, dtype=np.uint8)
@@ -73,9 +75,9 @@ class ModelSourceSuite:
         assert not np.array_equal(values[0], values[1])
         assert pooled_shape(spec, default_pool(card, spec.name))
 
-    def _packed(self) -> PackedModel:
+    def _runnable(self) -> PackedModel | FunctionModel:
         model = self._load()
-        if isinstance(model, PackedModel):
+        if not isinstance(model, ModuleModel):
             return model
         from visfeat.engine.pack import pack  # such a source has torch
 
