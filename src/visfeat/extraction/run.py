@@ -19,6 +19,7 @@ from visfeat.extraction.pipeline import Pipeline, Progress
 from visfeat.extraction.plan import Plan, moved_away, plan
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
+from visfeat.models.lstm import with_run
 from visfeat.recipe import Recipe, recipe_of, run_options
 from visfeat.store.records import LayerShape, Status
 from visfeat.views import whole_rows
@@ -94,20 +95,50 @@ def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
     """
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    wanted = recipe_of(recipe, options)
+    wanted = with_run(recipe_of(recipe, options))
     given = {"store": store, "max_pixels": max_pixels, "threads": threads}
     said = {} if recipe is None or isinstance(recipe, Recipe) else run_options(recipe)
     said |= {name: value for name, value in given.items() if value is not None}
     settings = _Settings(said, redo=redo, dry_run=dry_run, on_progress=on_progress, report=report)
-    items, prepared = _find_and_prepare(find_media(sources, listed=listed), wanted, settings)
+    items, prepared = _find_and_prepare(find_media(sources, listed=listed), wanted.rows_recipe, settings)
+    run = _extract_rows(items, prepared, wanted.rows_recipe, settings)
+    if wanted.rows_recipe is wanted:
+        return run
+    # Without sources: all items of the store.
+    return _pool(run, wanted, [item.uri for item in items] if sources or listed else None, settings)
+
+
+def _extract_rows(items: list[MediaItem], prepared: Prepared, wanted: Recipe, settings: _Settings) -> Run:
+    """Extract with smaller and smaller batches, until they fit the device."""
     while True:
         try:
             return _extract_once(items, prepared, settings)
         except OutOfMemory as error:
             wanted = wanted.but(batch_size=_halved(error, wanted.crops or 1))
-            report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
+            settings.report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
             settings = replace(settings, redo=False)
-            prepared = prepare(wanted, threads=settings.threads, report=report)
+            prepared = prepare(wanted, threads=settings.threads, report=settings.report)
+
+
+def _pool(rows: Run, wanted: Recipe, uris: list[str] | None, settings: _Settings) -> Run:
+    """Pool the rows of a run over time, without a pixel; one that was interrupted has not all of them."""
+    from visfeat.extraction.temporal import pool_stored
+    from visfeat.store.feature_store import FeatureStore
+
+    if rows.interrupted or rows.dry:
+        return rows
+    store = FeatureStore.open(settings.store)
+    recipe, progress, completed = pool_stored(
+        store, wanted, rows.recipe.digest, uris, redo=settings.redo, on_progress=settings.on_progress
+    )
+    return replace(
+        rows,
+        recipe=recipe,
+        items=_by_outcome(progress),
+        rows=progress.rows,
+        elapsed_s=time.monotonic() - settings.started_at,
+        interrupted=not completed,
+    )
 
 
 @dataclass(frozen=True)
@@ -191,8 +222,7 @@ def _run(
 
 
 def _finish(settings: _Settings, prepared: Prepared, planned: Plan, progress: Progress, *, completed: bool) -> Run:
-    names = ("done", "partial", "failed", "unchanged", "ignored")
-    items = {name: getattr(progress, name) for name in names}
+    items = _by_outcome(progress)
     if settings.dry_run:
         items["todo"] = len(planned.todo)
     return Run(
@@ -204,6 +234,10 @@ def _finish(settings: _Settings, prepared: Prepared, planned: Plan, progress: Pr
         interrupted=not completed,
         dry=settings.dry_run,
     )
+
+
+def _by_outcome(progress: Progress) -> dict[str, int]:
+    return {name: getattr(progress, name) for name in ("done", "partial", "failed", "unchanged", "ignored")}
 
 
 def _halved(error: OutOfMemory, multiple: int) -> int:

@@ -85,7 +85,9 @@ class FeatureStore:
         self._register(recipe, layers=layers, facts=facts, card_toml=card_toml)
         tables = {}
         for layer in layers:
-            schema = features_schema(layer.shape, dtype=recipe.dtype, labels=recipe.top > 0, clip=recipe.clip)
+            # A row that was pooled over time is of no clip in particular.
+            clip = recipe.clip if recipe.temporal is None else None
+            schema = features_schema(layer.shape, dtype=recipe.dtype, labels=recipe.top > 0, clip=clip)
             tables[layer] = Table.create_or_open(self.path, features_table_name(recipe.digest, layer.layer), schema)
         return StoreWriter(
             recipe.digest,
@@ -207,9 +209,10 @@ class FeatureStore:
             "size_bytes": layout.size_on_disk_bytes(self.path),
         }
 
-    def extractions(self) -> pa.Table:
-        """content_hash, recipe_digest, status, reason and num_rows of every content and recipe."""
-        return self._read(EXTRACTIONS, EXTRACTIONS_SCHEMA.names[1:])
+    def extractions(self, recipe_digest: str | None = None) -> pa.Table:
+        """content_hash, recipe_digest, status, reason and num_rows of every content and recipe, or of one recipe."""
+        where = None if recipe_digest is None else f"recipe_digest = {text(recipe_digest)}"
+        return self._read(EXTRACTIONS, EXTRACTIONS_SCHEMA.names[1:], where=where)
 
     # Features.
 

@@ -91,7 +91,7 @@ class PendingOutcomes:
         self._extractions: dict[str, dict[str, Any]] = {}
 
     def __len__(self) -> int:
-        return len(self._media)
+        return max(len(self._media), len(self._extractions))
 
     def add_item(self, record: ItemRecord) -> None:
         """The item's own row."""
@@ -99,15 +99,18 @@ class PendingOutcomes:
 
     def add_extraction(self, record: ItemRecord, num_rows: int) -> None:
         """The row of the item's content under this recipe."""
-        content_hash = record.item.content_hash
+        self.add_content(record.item.content_hash, record.status, num_rows, record.reason)
+
+    def add_content(self, content_hash: str, status: Status, num_rows: int, reason: str | None) -> None:
+        """The row of a content under this recipe."""
         key = f"{content_hash}:{self._recipe_digest}"
         self._extractions[key] = {
             "key": key,
             "content_hash": content_hash,
             "recipe_digest": self._recipe_digest,
-            "status": record.status.value,
-            "reason": record.reason,
-            "num_rows": 0 if record.status is Status.FAILED else num_rows,
+            "status": status.value,
+            "reason": reason,
+            "num_rows": 0 if status is Status.FAILED else num_rows,
         }
 
     def take(self) -> tuple[pa.Table, pa.Table]:

@@ -91,6 +91,13 @@ class StoreWriter:
             self._outcomes.add_item(record)
         self._commit_if_due()
 
+    def finish_content(self, content_hash: str, status: Status, num_rows: int, *, reason: str | None = None) -> None:
+        """Record how a content came out whose items are in the store already, as they are."""
+        with self._lock:
+            self._refuse_after_failure()
+            self._outcomes.add_content(content_hash, status, num_rows, reason)
+        self._commit_if_due()
+
     def note(self, record: ItemRecord) -> None:
         """Record an item alone: a copy or moved file whose content is complete already, an ignored file."""
         with self._lock:

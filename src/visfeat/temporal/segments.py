@@ -1,4 +1,4 @@
-"""Which rows belong to which shot.
+"""Which rows belong to which shot, and what they are pooled to.
 
 A row belongs to the shot in which the middle of its time lies. A shot without one takes the row that overlaps it
 most: clips are longer than short shots. Where no row overlaps it either - a shot between two sampled frames - it has
@@ -7,10 +7,14 @@ no vector, since that of another shot would be a false one, and whoever asked is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from visfeat.temporal.pooling import Pooling
+from visfeat.temporal.rows import Doubles, RowSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class RowTimes:
 
     def __len__(self) -> int:
         return len(self.start_s)
+
+    def part(self, which: slice | NDArray[np.integer]) -> RowTimes:
+        """The times of some of the rows."""
+        return RowTimes(self.start_s[which], self.end_s[which], self.frame_index[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +83,37 @@ def _most_overlapping(times: RowTimes, start_s: float, end_s: float) -> slice | 
     overlap_s = np.minimum(times.end_s, end_s) - np.maximum(times.start_s, start_s)
     best = int(np.argmax(overlap_s))
     return slice(best, best + 1) if overlap_s[best] > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class PooledRows:
+    """values: float64 ``(n, *shape)``, one a segment, or of an LSTM's steps one a row; and their times."""
+
+    values: Doubles
+    times: RowTimes
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def pool_rows(rows: RowSequence, times: RowTimes, segments: Sequence[Segment], pooling: Pooling) -> PooledRows:
+    """Pool the rows of each segment.
+
+    A pooled row lasts as long as its shot, else from the start of its first row to the end of its last, and has the
+    frame index of its first row. A step has its row's own times.
+    """
+    whole = slice(0, len(rows))
+    parts = [rows if segment.rows == whole else rows[segment.rows] for segment in segments]
+    if pooling.steps:
+        values = [pooling.apply(part) for part in parts]
+        index = np.concatenate([np.arange(len(rows))[segment.rows] for segment in segments])
+        return PooledRows(np.concatenate(values), times.part(index))
+    spans = [segment.span_s or _span_s(times.part(segment.rows)) for segment in segments]
+    starts, ends = np.array(spans).reshape(-1, 2).T
+    first = np.array([segment.rows.start for segment in segments], dtype=np.intp)
+    shaped = np.array([pooling.apply(part) for part in parts]).reshape(-1, *pooling.shape)
+    return PooledRows(shaped, RowTimes(starts, ends, times.frame_index[first]))
+
+
+def _span_s(times: RowTimes) -> tuple[float, float]:
+    return float(times.start_s[0]), float(times.end_s[-1])
