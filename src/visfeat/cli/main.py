@@ -23,6 +23,7 @@ from visfeat.cli.models import models
 from visfeat.cli.pack import pack
 from visfeat.cli.samples import samples
 from visfeat.cli.shots import shots
+from visfeat.cli.watch import watch
 from visfeat.errors import VisfeatError
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (extract, info, failures, export, models, layers, pack, shots, samples, demo, doctor):
+for command in (extract, info, failures, export, models, layers, pack, shots, samples, watch, demo, doctor):
     app.command()(command)
 app.add_typer(cache_app, name="cache")
 

@@ -17,7 +17,7 @@ from visfeat.decode import open_decoder
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
-from visfeat.engine.prepare import prepare
+from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.vectors import BatchVectors, vectors_of
@@ -43,9 +43,19 @@ class Extractor:
     array([0., 1., 2.])
     """
 
-    def __init__(self, model: str | None = None, *, recipe: Recipe | str | Path | None = None, **options: Any) -> None:
-        """Load and compile. ``recipe`` and ``options`` as for ``extract``; raises as it does."""
-        self._prepared = prepare(recipe_of(recipe, options | {"model": model}))
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        recipe: Recipe | str | Path | None = None,
+        prepared: Prepared | None = None,
+        **options: Any,
+    ) -> None:
+        """Load and compile. ``recipe`` and ``options`` as for ``extract``, in whose stead ``prepared`` may stand.
+
+        Raises as ``extract`` does.
+        """
+        self._prepared = prepared or prepare(recipe_of(recipe, options | {"model": model}))
         self._preprocess = self._prepared.preprocessor
 
     @property

@@ -69,7 +69,7 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     said = {} if recipe is None or isinstance(recipe, Recipe) else run_options(recipe)
     wanted = recipe_of(recipe, options)
     check_streamable(wanted)
-    _check_bounds(live_s, max_frames)
+    check_bounds(live_s, max_frames)
     prepared = prepare(wanted, threads=threads or said.get("threads"), report=report)
     bound_s = None if live_s is None else Fraction(live_s)
     frames = live_source(
@@ -120,7 +120,8 @@ def silence_of(live_s: Fraction | None) -> float | None:
     return None if live_s is None else max(float(live_s), LEAST_SILENCE_S)
 
 
-def _check_bounds(live_s: Fraction | float | None, max_frames: int | None) -> None:
+def check_bounds(live_s: Fraction | float | None, max_frames: int | None) -> None:
+    """Raise UsageError for bounds of time or frames that leave nothing."""
     if live_s is not None and not live_s > 0:
         raise UsageError(f"--for {live_s}: must be more than 0 s")
     if max_frames is not None and max_frames < 1:
