@@ -18,13 +18,16 @@ from visfeat.errors import MediaError, UsageError
 from visfeat.extraction.pipeline import Progress
 from visfeat.extraction.stored_rows import ItemRows, item_rows
 from visfeat.extraction.vocabulary import vocabulary
+from visfeat.media.item import MediaItem
+from visfeat.media.read import identify
 from visfeat.recipe import Recipe
+from visfeat.shots.ensure import StoredShots
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import KnownItem, LayerShape, Rows, Status, StoredRecipe
 from visfeat.store.selection import Space
 from visfeat.store.writer import StoreWriter
 from visfeat.temporal.pooling import PooledRecipe, resolve_pooled
-from visfeat.temporal.segments import PooledRows, ShotSpans, pool_rows, segments_of
+from visfeat.temporal.segments import PooledRows, ShotSpans, pool_rows, segments_of, spans_of
 
 ShotsOf = Callable[[str, str], ShotSpans]
 """URI and content hash -> the shots of that video; raises MediaError where they cannot be found."""
@@ -68,7 +71,7 @@ def pool_stored(
 
     ``rows_digest``: the recipe of the rows, which the store has. Returns the recipe with every field filled in, what
     became of the items, and False where an interrupt stopped it early with what was finished committed. Raises
-    UsageError, ModelError, MissingExtra or StoreError.
+    UsageError, ModelError, MissingExtra or StoreError. ``shots_of``: the store's, found now where it has none.
     """
     rows = next((stored for stored in store.recipes() if stored.digest == rows_digest), None)
     if rows is None:
@@ -82,7 +85,7 @@ def pool_stored(
         facts = dict(rows.facts) | {"numpy": version("numpy"), "pooled_rows": rows_digest}
         with store.writer(pooled.recipe, layers=layers, facts=facts, card_toml=rows.card_toml, redo=redo) as writer:
             try:
-                for content, outcome in _outcomes(store, rows, pooled, todo, shots_of):
+                for content, outcome in _outcomes(store, rows, pooled, todo, shots_of or stored_shots(store)):
                     _write(writer, content.content_hash, outcome)
                     progress.count(outcome.status, len(content.uris), is_new=True)
                     progress.rows += outcome.num_rows * len(layers)
@@ -96,6 +99,19 @@ def resolve_stored(store: FeatureStore, wanted: Recipe, rows: StoredRecipe) -> P
     """The pooled recipe over a store's rows, with every field filled in; raises as ``pool_stored`` does."""
     shapes = {one.layer: one.shape for one in rows.layers}
     return resolve_pooled(wanted, rows.recipe, shapes, lambda *asked: vocabulary(store, rows, *asked))
+
+
+def stored_shots(store: FeatureStore) -> ShotsOf:
+    """The shots that a store knows; those of other videos are found in a decode of their own, and kept."""
+    stored: list[StoredShots] = []
+
+    def find(uri: str, content_hash: str) -> ShotSpans:
+        if not stored:
+            stored.append(StoredShots(store.path))
+        known = stored[0].known(content_hash)
+        return spans_of(stored[0].of(identify(MediaItem(uri, 0, 0))[0]) if known is None else known)
+
+    return find
 
 
 def missing(
@@ -136,7 +152,7 @@ def _settled(item: KnownItem | None, row: dict[str, Any] | None, before: Mapping
 
 
 def _outcomes(
-    store: FeatureStore, rows: StoredRecipe, pooled: PooledRecipe, todo: list[Content], shots_of: ShotsOf | None
+    store: FeatureStore, rows: StoredRecipe, pooled: PooledRecipe, todo: list[Content], shots_of: ShotsOf
 ) -> Iterator[tuple[Content, Outcome]]:
     readers = {one.layer: store.read_space(Space(rows, one)) for one in rows.layers}
     by_uri = {content.uris[0]: content for content in todo}
@@ -145,10 +161,10 @@ def _outcomes(
         yield content, _outcome(item, content, pooled, shots_of)
 
 
-def _outcome(item: ItemRows, content: Content, pooled: PooledRecipe, shots_of: ShotsOf | None) -> Outcome:
+def _outcome(item: ItemRows, content: Content, pooled: PooledRecipe, shots_of: ShotsOf) -> Outcome:
     """Pool one content; shots that cannot be found, and shots without a row, have their reason in the record."""
     shots = None
-    if pooled.recipe.segments is not None and shots_of is not None and not np.isnan(item.times.start_s).any():
+    if pooled.recipe.segments is not None and not np.isnan(item.times.start_s).any():
         try:
             shots = shots_of(item.uri, content.content_hash)
         except MediaError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.engine.resolve_shots import shot_fields
 from visfeat.errors import ModelError, UsageError
 from visfeat.models.lstm import read_run
 from visfeat.recipe import Recipe, Temporal
@@ -96,7 +97,7 @@ def resolve_pooled(wanted: Recipe, rows: Recipe, shapes: Shapes, learn: LearnVoc
     resolved = rows.but(
         name=wanted.name,
         segments=wanted.segments,
-        shots_digest=wanted.shots_digest,
+        **shot_fields(rows.but(segments=wanted.segments)),
         temporal=how,
         temporal_model=text,
         temporal_model_digest=None if learned is None else learned.digest,

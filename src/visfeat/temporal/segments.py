@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,24 @@ class ShotSpans:
 
     def __len__(self) -> int:
         return len(self.start_s)
+
+
+class Spanned(Protocol):
+    """What has a beginning and an end, as shots have."""
+
+    @property
+    def start_s(self) -> SupportsFloat:
+        """Seconds after the first displayed frame."""
+
+    @property
+    def end_s(self) -> SupportsFloat:
+        """When its last frame ends."""
+
+
+def spans_of(shots: Sequence[Spanned]) -> ShotSpans:
+    """The times of shots as arrays."""
+    starts, ends = [float(shot.start_s) for shot in shots], [float(shot.end_s) for shot in shots]
+    return ShotSpans(np.array(starts, dtype=np.float64), np.array(ends, dtype=np.float64))
 
 
 def segments_of(times: RowTimes, shots: ShotSpans | None) -> tuple[list[Segment], int]:
