@@ -20,11 +20,14 @@ from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
 from visfeat.extraction.inputs import NetworkInput, network_inputs
+from visfeat.extraction.pooled_features import pooled_pictures, pooled_video
 from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.frames import NO_INDEX, NO_TIME, Features, Frame, FrameBatch, Label
 from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify
+from visfeat.models.lstm import with_run
 from visfeat.recipe import SAMPLING_FIELDS, Recipe, recipe_of
+from visfeat.temporal.pooling import PooledRecipe, resolve_pooled
 
 _SAMPLING = (*SAMPLING_FIELDS, "stream", "stride", "clip_fps", "consecutive", "tail")
 """What may differ from video to video, as the network stays the same."""
@@ -55,13 +58,17 @@ class Extractor:
 
         Raises as ``extract`` does.
         """
-        self._prepared = prepared or prepare(recipe_of(recipe, options | {"model": model}))
+        wanted = with_run(recipe_of(recipe, options | {"model": model}))
+        self._prepared = prepared or prepare(wanted.rows_recipe)
         self._preprocess = self._prepared.preprocessor
+        self._pooled: PooledRecipe | None = None
+        if wanted.rows_recipe is not wanted:
+            self._pooled = resolve_pooled(wanted, self._prepared.recipe, self._prepared.row_shapes)
 
     @property
     def recipe(self) -> Recipe:
         """The recipe with every field filled in; its digest is that of a store's rows."""
-        return self._prepared.recipe
+        return self._prepared.recipe if self._pooled is None else self._pooled.recipe
 
     def __call__(self, pictures: Sequence[Picture]) -> Vectors | dict[str, Vectors]:
         """Features of paths, PIL images and uint8 arrays ``(H, W, 3)`` or ``(H, W)``.
@@ -73,10 +80,14 @@ class Extractor:
             raise UsageError("Extractor takes a list of pictures: [path], not path")
         inputs = (self._input(picture, index) for index, picture in enumerate(pictures))
         values, _, _ = self._run(inputs)
+        if self._pooled is not None:
+            values = pooled_pictures(values, self._pooled)
         return next(iter(values.values())) if len(values) == 1 else values
 
     def video(self, path: str | os.PathLike[str], **sampling: Any) -> Features | dict[str, Features]:
-        """Features of a video's frames with their times; ``sampling`` as for ``extract`` (``every_s=0.5``).
+        """Features of a video's frames, or of what they are pooled to, with their times.
+
+        ``sampling`` as for ``extract`` (``every_s=0.5``).
 
         Returns Features where the recipe has one layer, else layer -> Features. Raises MediaError where no frame can
         be decoded, or where the file holds no video.
@@ -105,6 +116,8 @@ class Extractor:
             )
             for layer, rows in values.items()
         }
+        if self._pooled is not None:
+            found = pooled_video(path, found, replace(self._pooled, recipe=recipe))
         return next(iter(found.values())) if len(found) == 1 else found
 
     @property
