@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -75,14 +76,23 @@ class Prepared:
         return Preprocessor(spec, crop=recipe.crop, method=recipe.preprocess, crops=recipe.crops, flow=self.flow)
 
 
-def prepare(recipe: Recipe, *, threads: int | None = None, report: Report = lambda _: None) -> Prepared:
+def prepare(
+    recipe: Recipe,
+    *,
+    threads: int | None = None,
+    report: Report = lambda _: None,
+    choose_layers: Callable[[ModelCard], tuple[str, ...]] | None = None,
+) -> Prepared:
     """Load, pack where needed, and compile the recipe's model; fill the recipe's open fields.
 
-    ``report`` is told what takes long or was decided (packing, a module that runs on torch). Raises
-    UnknownModel, UnknownLayer, UsageError, ModelError, EngineError or MissingExtra.
+    ``choose_layers`` chooses them where the recipe names none. ``report`` is told what takes long or was decided
+    (packing, a module that runs on torch). Raises UnknownModel, UnknownLayer, UsageError, ModelError, EngineError or
+    MissingExtra.
     """
     device = choose_device(recipe)
     model, engine = load_for_engine(recipe, device, report)
+    if recipe.layers is None and choose_layers is not None:
+        recipe = recipe.but(layers=choose_layers(model.card))
     recipe, flow = with_flow(recipe, model.card)
     resolved = resolve(recipe, model.card, engine=engine, device=device)
     layers = tuple(resolved.layers or ())
