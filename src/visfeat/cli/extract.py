@@ -112,7 +112,8 @@ def extract(
     is kept.
     """
     given = dict(locals())
-    if not media and list_ is None:
+    # What a store holds can be pooled over time without a file.
+    if not media and list_ is None and not (temporal or segments):
         raise UsageError("nothing to extract: name files or folders, or --list FILE")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: must be at least 1")

@@ -129,7 +129,13 @@ def _pool(rows: Run, wanted: Recipe, uris: list[str] | None, settings: _Settings
         return rows
     store = FeatureStore.open(settings.store)
     recipe, progress, completed = pool_stored(
-        store, wanted, rows.recipe.digest, uris, redo=settings.redo, on_progress=settings.on_progress
+        store,
+        wanted,
+        rows.recipe.digest,
+        uris,
+        redo=settings.redo,
+        on_progress=settings.on_progress,
+        report=settings.report,
     )
     return replace(
         rows,

@@ -66,6 +66,7 @@ def pool_stored(
     shots_of: ShotsOf | None = None,
     redo: bool = False,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> tuple[Recipe, Progress, bool]:
     """Pool the rows of these items (None: of all) as ``wanted`` says and write them: what is missing, or all to redo.
 
@@ -85,7 +86,7 @@ def pool_stored(
         facts = dict(rows.facts) | {"numpy": version("numpy"), "pooled_rows": rows_digest}
         with store.writer(pooled.recipe, layers=layers, facts=facts, card_toml=rows.card_toml, redo=redo) as writer:
             try:
-                for content, outcome in _outcomes(store, rows, pooled, todo, shots_of or stored_shots(store)):
+                for content, outcome in _outcomes(store, rows, pooled, todo, shots_of or stored_shots(store, report)):
                     _write(writer, content.content_hash, outcome)
                     progress.count(outcome.status, len(content.uris), is_new=True)
                     progress.rows += outcome.num_rows * len(layers)
@@ -101,15 +102,21 @@ def resolve_stored(store: FeatureStore, wanted: Recipe, rows: StoredRecipe) -> P
     return resolve_pooled(wanted, rows.recipe, shapes, lambda *asked: vocabulary(store, rows, *asked))
 
 
-def stored_shots(store: FeatureStore) -> ShotsOf:
-    """The shots that a store knows; those of other videos are found in a decode of their own, and kept."""
+def stored_shots(store: FeatureStore, report: Callable[[str], None] = lambda _: None) -> ShotsOf:
+    """The shots that a store knows; those of other videos are found in a decode of their own, and kept.
+
+    ``report`` is told of each such decode.
+    """
     stored: list[StoredShots] = []
 
     def find(uri: str, content_hash: str) -> ShotSpans:
         if not stored:
             stored.append(StoredShots(store.path))
         known = stored[0].known(content_hash)
-        return spans_of(stored[0].of(identify(MediaItem(uri, 0, 0))[0]) if known is None else known)
+        if known is None:
+            report(f"{uri}: finding its shots (once; then the store has them)")
+            known = stored[0].of(identify(MediaItem(uri, 0, 0))[0])
+        return spans_of(known)
 
     return find
 
@@ -174,7 +181,8 @@ def _outcome(item: ItemRows, content: Content, pooled: PooledRecipe, shots_of: S
         layer: pool_rows(item.rows[layer], item.times, segments, pooling) for layer, pooling in pooled.poolings.items()
     }
     if without:
-        reason = f"{without} of {without + len(segments)} shots have no row; sample more, or --frames-per-shot 1"
+        remedy = "--frames-per-shot 1 or a denser --every gives them one"
+        reason = f"no row lies in {without} of {without + len(segments)} shots; {remedy}"
         return Outcome(Status.PARTIAL, "; ".join(filter(None, (content.reason, reason))), values)
     return Outcome(content.status, content.reason, values)
 
