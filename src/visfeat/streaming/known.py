@@ -12,7 +12,7 @@ from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import EngineError, ModelError, UsageError
 from visfeat.frames import NO_TIME
 from visfeat.pool import unit_length
-from visfeat.recipe import Recipe
+from visfeat.recipe import Recipe, recipe_of
 from visfeat.search import Neighbor, largest
 from visfeat.store.reading import SpaceReader
 from visfeat.store.selection import Space
@@ -99,7 +99,7 @@ def prepare_as_stored(space: Space, *, report: Callable[[str], None], **sampling
         raise UsageError(f"{space}: its rows stand for whole videos or shots; choose another by --recipe")
     at = (stored.layers or ()).index(space.layer.layer)
     pools = stored.pool if isinstance(stored.pool, tuple) else (stored.pool,)
-    wanted = stored.but(layers=(space.layer.layer,), pool=(pools[at],), top=0, **_sampled(stored, sampling))
+    wanted = _sampled(stored, sampling).but(layers=(space.layer.layer,), pool=(pools[at],), top=0)
     for size in _sizes(wanted):
         try:
             prepared = prepare(wanted.but(size=size), report=report)
@@ -112,14 +112,13 @@ def prepare_as_stored(space: Space, *, report: Callable[[str], None], **sampling
     raise ModelError(f"{space}: the model is no longer the one that made these rows (its weights or its card differ)")
 
 
-def _sampled(stored: Recipe, sampling: dict[str, Any]) -> dict[str, Any]:
+def _sampled(stored: Recipe, sampling: dict[str, Any]) -> Recipe:
     """How a stream is sampled: as asked, else as the store's videos were, else every second."""
-    chosen = {name: value for name, value in sampling.items() if value is not None}
+    asked = any(value is not None for value in sampling.values())
     needs_the_end = stored.frames is not None or stored.frames_per_shot is not None
-    if not chosen and not needs_the_end:
-        return {}
-    cleared = {"every_s": None, "fps": None, "frames": None, "frames_per_shot": None, "shots_digest": None}
-    return cleared | {"every_frame": False, "keyframes": False} | chosen
+    if not needs_the_end:
+        return recipe_of(stored, sampling)
+    return recipe_of(stored.but(shots_digest=None), sampling if asked else {"every_s": 1})
 
 
 def _sizes(recipe: Recipe) -> list[int | None]:
