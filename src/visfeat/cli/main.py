@@ -21,8 +21,10 @@ from visfeat.cli.info import info
 from visfeat.cli.layers import layers
 from visfeat.cli.models import models
 from visfeat.cli.pack import pack
+from visfeat.cli.plot import plot_app
 from visfeat.cli.samples import samples
 from visfeat.cli.shots import shots
+from visfeat.cli.train import train
 from visfeat.cli.watch import watch
 from visfeat.errors import VisfeatError
 
@@ -35,8 +37,9 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (extract, info, failures, export, models, layers, pack, shots, samples, watch, demo, doctor):
+for command in (extract, info, failures, export, models, layers, pack, shots, samples, watch, train, demo, doctor):
     app.command()(command)
+app.add_typer(plot_app, name="plot")
 app.add_typer(cache_app, name="cache")
 
 

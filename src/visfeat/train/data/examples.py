@@ -1,0 +1,141 @@
+"""Labeled files: what of a folder per class, or of a table of labels, is to be learned."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from visfeat.errors import UsageError
+from visfeat.media.find import find_media
+from visfeat.media.item import MediaItem, path_of, uri_of
+
+Split = Literal["train", "val", "test"]
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+TABLES = (".csv", ".parquet")
+_COLUMNS = ("uri", "label", "split", "group")
+LABEL_SEPARATOR = "|"
+"""Between the labels of a file that has several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labeled file. ``split`` where the data say it; files of one ``group`` stay in one split."""
+
+    uri: str
+    label: str
+    split: Split | None = None
+    group: str | None = None
+
+
+def folder_examples(folder: Path) -> list[Example]:
+    """A folder per class, or folders train, val and test with a folder per class each; in order of the names.
+
+    Files that are no media are left out later, when they are looked at. Raises UsageError for an empty class.
+    """
+    parts = _folders(folder)
+    if not parts:
+        raise UsageError(f"{folder}: has no folders in it; a folder per class is expected, or a table of uri,label")
+    if all(part.name.lower() in _SPLITS for part in parts):
+        named = ((part, _SPLITS[part.name.lower()]) for part in parts)
+        return [example for part, split in named for example in _classes(part, split)]
+    return _classes(folder, None)
+
+
+def table_examples(path: Path) -> list[Example]:
+    """A CSV or Parquet table with columns uri, label and perhaps split and group; paths are relative to the table.
+
+    Raises UsageError for a missing column, a row without a label, an unknown split, or a file that is not there.
+    """
+    rows = _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
+    examples = [_example(path, number, row) for number, row in enumerate(rows, start=1)]
+    missing = [(number, one) for number, one in enumerate(examples, start=1) if not os.path.exists(path_of(one.uri))]
+    if missing:
+        number, first = missing[0]
+        raise UsageError(
+            f"{path}: {len(missing)} of {len(examples)} labels are without a file; the first, row {number}: {first.uri}"
+        )
+    repeated = [uri for uri, times in Counter(one.uri for one in examples).items() if times > 1]
+    if repeated:
+        raise UsageError(f"{path}: {repeated[0]} has several rows; one row a file")
+    return examples
+
+
+def labels_of(example: Example, *, multilabel: bool) -> tuple[str, ...]:
+    """The example's labels: one, or all that stand between ``|``."""
+    if not multilabel:
+        return (example.label,)
+    return tuple(part.strip() for part in example.label.split(LABEL_SEPARATOR) if part.strip())
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _classes(folder: Path, split: Split | None) -> list[Example]:
+    examples: list[Example] = []
+    for part in _folders(folder):
+        items: Iterable[MediaItem] = find_media([part])
+        found = [Example(item.uri, part.name, split) for item in items]
+        if not found:
+            raise UsageError(f"{part}: the class {part.name} is empty; remove its folder or put files into it")
+        examples += found
+    return examples
+
+
+def _example(path: Path, number: int, row: Mapping[str, Any]) -> Example:
+    uri, label = str(row.get("uri") or "").strip(), row.get("label")
+    if not uri or label is None or not str(label).strip():
+        raise UsageError(f"{path}: row {number} has no {'uri' if not uri else 'label'}")
+    said = str(row.get("split") or "").strip().lower()
+    if said and said not in _SPLITS:
+        raise UsageError(f"{path}: row {number}: the split {said!r} is none of train, val and test")
+    local = path_of(uri)
+    group = row.get("group")
+    return Example(
+        uri_of(local if os.path.isabs(local) else path.parent / local),
+        str(label).strip(),
+        _SPLITS.get(said),
+        None if group in (None, "") else str(group),
+    )
+
+
+def _read_csv(path: Path) -> Sequence[Mapping[str, Any]]:
+    import csv
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            _check_columns(path, reader.fieldnames or ())
+            return list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+
+
+def _read_parquet(path: Path) -> Sequence[Mapping[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+    _check_columns(path, table.column_names)
+    rows: list[Mapping[str, Any]] = table.select([name for name in _COLUMNS if name in table.column_names]).to_pylist()
+    return rows
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    missing = [name for name in _COLUMNS[:2] if name not in names]
+    if missing:
+        raise UsageError(f"{path}: has no column {missing[0]} (there are {', '.join(names) or 'none'})")

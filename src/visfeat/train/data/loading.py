@@ -1,0 +1,165 @@
+"""From files to samples: find what is labeled, decode it, split it, and refuse what cannot be learned from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visfeat.card import InputSpec
+from visfeat.errors import UsageError
+from visfeat.preprocess import Preprocessor
+from visfeat.train.data.ahead import ahead
+from visfeat.train.data.decoding import Decoded, FileDecoder, sampling_recipe
+from visfeat.train.data.examples import (
+    TABLES,
+    Example,
+    Split,
+    folder_examples,
+    labels_of,
+    table_examples,
+)
+from visfeat.train.data.idx import IMAGES, idx_pairs, read_pair
+from visfeat.train.data.pixels import (
+    SHARE_OF_MEMORY,
+    FilePixels,
+    GrayPixels,
+    Growing,
+    free_memory_bytes,
+)
+from visfeat.train.data.samples import Samples, Source
+from visfeat.train.data.splits import Unit, check_classes, split_units
+from visfeat.train.settings import Settings
+
+Report = Callable[[str], None]
+
+
+def load_samples(settings: Settings, spec: InputSpec, scratch: Path, *, report: Report = lambda _: None) -> Samples:
+    """Find, decode and split the data that the settings name; ``scratch`` is where a cache on disk may lie.
+
+    Raises UsageError for data that cannot be learned from: one class, an empty one, classes of a validation or test
+    split that training never sees, labels without a file.
+    """
+    if not settings.data:
+        raise UsageError("nothing to learn from: name a folder, a table of labels or IDX files")
+    paths = [Path(source).expanduser() for source in settings.data]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+    if any(_is_idx(path) for path in paths):
+        return _checked(_idx_samples(paths, settings, spec))
+    examples = [example for path in paths for example in _examples(path)]
+    return _checked(_file_samples(examples, settings, spec, scratch, report))
+
+
+def _is_idx(path: Path) -> bool:
+    return path.is_dir() and any(IMAGES in one.name.replace(".", "-") for one in path.iterdir())
+
+
+def _examples(path: Path) -> list[Example]:
+    if path.is_dir():
+        return folder_examples(path)
+    if path.suffix.lower() in TABLES:
+        return table_examples(path)
+    raise UsageError(
+        f"{path}: data are a folder with a folder per class, a .csv or .parquet of uri,label, or IDX files"
+    )
+
+
+def _idx_samples(paths: Sequence[Path], settings: Settings, spec: InputSpec) -> Samples:
+    """All pairs of IDX files of the folders; a picture's name is its file with its number."""
+    pictures: list[NDArray[np.uint8]] = []
+    units: list[Unit] = []
+    uris: list[str] = []
+    for path in paths:
+        pairs = idx_pairs(path)
+        for split, images, labels in pairs:
+            found, numbers = read_pair(images, labels)
+            found = _resized(found, spec)
+            said: Split | None = "test" if split == "test" else "train" if len(pairs) > 1 else None
+            pictures.append(found)
+            units += [
+                Unit(hashlib.blake2b(one.tobytes(), digest_size=16).hexdigest(), str(number), said)
+                for one, number in zip(found, numbers.tolist(), strict=True)
+            ]
+            uris += [f"{images}#{n}" for n in range(len(found))]
+    splits = split_units(units, val=settings.val, test=settings.test, seed=settings.seed)
+    sources = tuple(
+        Source(uri, unit.label, unit.key, split) for uri, unit, split in zip(uris, units, splits, strict=True)
+    )
+    classes = tuple(sorted({unit.label for unit in units}, key=int))
+    return Samples(GrayPixels(np.concatenate(pictures)), np.arange(len(sources)), sources, classes)
+
+
+def _resized(pictures: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
+    if pictures.shape[1:] == spec.size_px:
+        return pictures
+    prepare = Preprocessor(spec)
+    return np.stack([prepare.picture(np.repeat(one[:, :, None], 3, axis=2))[:, :, 0] for one in pictures])
+
+
+def _file_samples(
+    examples: Sequence[Example], settings: Settings, spec: InputSpec, scratch: Path, report: Report
+) -> Samples:
+    decoder = FileDecoder(sampling_recipe(settings, spec), spec)
+    limits = {"auto": SHARE_OF_MEMORY * free_memory_bytes(), "ram": float("inf"), "disk": 0.0, "none": 0.0}
+    growing = Growing(scratch / "pixels.npy", limit_bytes=limits[settings.cache])
+    kept: list[tuple[Example, str, int]] = []
+    rejected: list[tuple[str, str, str]] = []
+    report(f"decoding {len(examples):,} files")
+    results: Iterable[Decoded] = ahead((one.uri for one in examples), decoder, threads=settings.threads)
+    for example, result in zip(examples, results, strict=True):
+        if result.samples is None:
+            rejected.append((example.uri, example.label, result.reason or ""))
+            continue
+        kept.append((example, result.content_hash, len(result.samples)))
+        if settings.cache != "none":
+            growing.append(result.samples)
+    if rejected:
+        report(f"{len(rejected):,} files left out, the first: {rejected[0][0]}: {rejected[0][2]}")
+    unreadable = sorted({one.label for one in examples} - {one.label for one, _, _ in kept})
+    if kept and unreadable:
+        first = _first(rejected, unreadable[0])
+        raise UsageError(f"none of the files of the class {unreadable[0]} could be read; {first}")
+    pixels = _on_demand(decoder, kept) if settings.cache == "none" and kept else growing.finish()
+    sources = _split(kept, settings)
+    names = {name for one in sources for name in labels_of(Example("", one.label), multilabel=settings.multilabel)}
+    source_of = np.repeat(np.arange(len(kept)), [count for _, _, count in kept])
+    classes = tuple(sorted(names))
+    return Samples(pixels, source_of, sources, classes, tuple(rejected), settings.multilabel)
+
+
+def _first(rejected: Sequence[tuple[str, str, str]], label: str) -> str:
+    """The first file of a label that was left out, with its reason."""
+    return next(f"{uri}: {reason}" for uri, found, reason in rejected if found == label)
+
+
+def _on_demand(decoder: FileDecoder, kept: Sequence[tuple[Example, str, int]]) -> FilePixels:
+    def decode(file: int) -> NDArray[np.uint8]:
+        result = decoder(kept[file][0].uri)
+        if result.samples is None:
+            raise UsageError(f"{result.uri}: cannot be read any more ({result.reason}); was it changed during the run?")
+        return result.samples
+
+    return FilePixels(decode, [(n, k) for n, (_, _, count) in enumerate(kept) for k in range(count)])
+
+
+def _split(kept: Sequence[tuple[Example, str, int]], settings: Settings) -> tuple[Source, ...]:
+    units = [Unit(example.group or content, example.label, example.split) for example, content, _ in kept]
+    splits = split_units(units, val=settings.val, test=settings.test, seed=settings.seed)
+    return tuple(
+        Source(example.uri, example.label, content, split, example.group)
+        for (example, content, _), split in zip(kept, splits, strict=True)
+    )
+
+
+def _checked(samples: Samples) -> Samples:
+    """The samples, if they can be learned from; raises UsageError."""
+    splits: tuple[Split, ...] = ("train", "val", "test")
+    counts = {split: Counter({k: n for k, n in samples.balance(split).items() if n}) for split in splits}
+    check_classes(counts.pop("train"), counts)
+    return samples

@@ -1,0 +1,223 @@
+"""The loop, Lightning's: devices, precision, checkpoints, early stopping, logs; begun or gone on with."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from visfeat.errors import ModelError, OutOfMemory, UsageError
+from visfeat.train.batches import Batches
+from visfeat.train.module import Classifier
+from visfeat.train.settings import Settings
+
+CHECKPOINTS, LOGS = "checkpoints", "logs"
+LAST, BEST = "last", "best"
+_PRECISION = {"f32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+_LIBRARIES = ("pytorch_lightning", "lightning_fabric")
+_LOGGERS = ("csv", "tensorboard")
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of the loop."""
+
+    weights: dict[str, torch.Tensor]
+    """State dict of the network at the best validation, or at the end where nothing validates."""
+    best_epoch: int
+    epochs: int
+    steps: int
+    device: str
+
+
+def fit(
+    module: Classifier,
+    train: Batches,
+    val: Batches | None,
+    settings: Settings,
+    folder: Path,
+    *,
+    report: Report = lambda _: None,
+    bar: bool = False,
+) -> Fitted:
+    """Train to the end, from the last checkpoint in the folder where there is one.
+
+    Raises UsageError for a device that is not there, OutOfMemory, and TrainingError for a loss that is no number.
+    """
+    accelerator, devices = _accelerator(settings)
+    checkpoints = _checkpoints(settings, folder / CHECKPOINTS, validates=val is not None)
+    with _quiet(), _memory(settings):
+        trainer = pl.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            precision=_PRECISION[settings.precision],  # type: ignore[arg-type]
+            max_epochs=settings.epochs,
+            gradient_clip_val=settings.clip_norm,
+            callbacks=[*checkpoints, *_stopping(settings, validates=val is not None), _Lines(settings, report)],
+            logger=_loggers(settings, folder / LOGS),
+            log_every_n_steps=max(1, min(50, len(train))),
+            enable_progress_bar=bar,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            deterministic="warn" if accelerator == "gpu" else True,
+            default_root_dir=folder,
+        )
+        train.rank, train.world = trainer.global_rank, trainer.world_size
+        train.at_step(lambda: trainer.global_step)
+        trainer.fit(module, train, val, ckpt_path=_resumed(folder / CHECKPOINTS), weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = checkpoints[-1].best_model_path if val is not None else None
+    return Fitted(
+        weights=read_network(Path(best)) if best else _network(module.state_dict()),
+        best_epoch=_epoch_of(Path(best)) if best else trainer.current_epoch,
+        epochs=trainer.current_epoch,
+        steps=trainer.global_step,
+        device=str(trainer.strategy.root_device),
+    )
+
+
+def read_network(path: Path) -> dict[str, torch.Tensor]:
+    """The network's weights in a checkpoint, read as tensors and never as code; raises ModelError."""
+    return _network(_read(path)["state_dict"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch's reader raises on half a file
+        raise ModelError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
+    return data
+
+
+def _network(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    prefix = "network."
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _epoch_of(path: Path) -> int:
+    """Epochs that were complete, from a checkpoint's own word."""
+    return int(_read(path)["epoch"]) + 1
+
+
+def _resumed(folder: Path) -> Path | None:
+    """The checkpoint to go on from: the last one, of those that can be read the newest."""
+    found = sorted(folder.glob(f"{LAST}*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in found:
+        try:
+            _read(path)
+        except ModelError:
+            continue
+        return path
+    return None
+
+
+def _accelerator(settings: Settings) -> tuple[str, Any]:
+    """Lightning's accelerator and devices; raises UsageError where there is no such GPU."""
+    kind, _, index = settings.device.partition(":")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "auto":
+        kind = "cuda" if gpus else "cpu"
+    if kind == "cpu":
+        return "cpu", settings.devices
+    if kind == "cuda":
+        if gpus < max(settings.devices, int(index or 0) + 1):
+            raise UsageError(f"--device {settings.device}: torch finds {gpus} GPUs here; use --device cpu")
+        return "gpu", [int(index)] if index else settings.devices
+    if kind == "mps":
+        if not torch.backends.mps.is_available():
+            raise UsageError("--device mps: torch finds no Metal device here; use --device cpu")
+        return "mps", 1
+    raise UsageError(f"--device {settings.device}: there are auto, cpu, cuda, cuda:N and mps")
+
+
+def _checkpoints(settings: Settings, folder: Path, *, validates: bool) -> list[ModelCheckpoint]:
+    """The last state, after each epoch and every so many steps; and the best validation, which stands last."""
+    common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
+    kept = [ModelCheckpoint(filename=LAST, save_top_k=1, save_on_train_epoch_end=True, **common)]
+    if settings.checkpoint_steps is not None:
+        name = f"{LAST}-step"
+        kept.append(
+            ModelCheckpoint(filename=name, save_top_k=1, every_n_train_steps=settings.checkpoint_steps, **common)
+        )
+    if validates:
+        monitor, mode = _monitor(settings)
+        kept.append(ModelCheckpoint(filename=BEST, monitor=monitor, mode=mode, save_on_train_epoch_end=True, **common))
+    return kept
+
+
+def _monitor(settings: Settings) -> tuple[str, str]:
+    return ("val_f1", "max") if settings.multilabel else ("val_top1", "max")
+
+
+def _stopping(settings: Settings, *, validates: bool) -> list[Callback]:
+    if settings.patience is None:
+        return []
+    if not validates:
+        raise UsageError("--patience: nothing validates; say --val 0.1")
+    monitor, mode = _monitor(settings)
+    return [EarlyStopping(monitor, mode=mode, patience=settings.patience, check_on_train_epoch_end=True)]
+
+
+def _loggers(settings: Settings, folder: Path) -> list[Logger]:
+    for name in settings.logger:
+        if name not in _LOGGERS:
+            raise UsageError(f"--logger {name}: there are {', '.join(_LOGGERS)}")
+    made: list[Logger] = []
+    if "csv" in settings.logger:
+        made.append(CSVLogger(folder, name="csv"))
+    if "tensorboard" in settings.logger:
+        made.append(TensorBoardLogger(folder, name="tensorboard"))
+    return made
+
+
+class _Lines(Callback):
+    """A line at the end of each epoch."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._settings, self._report = settings, report
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in sorted(numbers.items()))
+        self._report(f"epoch {trainer.current_epoch + 1} of {self._settings.epochs}: {shown}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within: Lightning's advertisements and hints stay away; its errors do not."""
+    logs = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith(_LIBRARIES)]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+
+
+@contextmanager
+def _memory(settings: Settings) -> Iterator[None]:
+    """Within: a full GPU is an error that says what to do."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        size = max(1, settings.batch_size // 2)
+        raise OutOfMemory(
+            f"a batch of {settings.batch_size} does not fit the device's memory; say --batch-size {size}",
+            batch_size=settings.batch_size,
+        ) from error
