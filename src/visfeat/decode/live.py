@@ -18,6 +18,8 @@ from visfeat.media.item import Kind, MediaItem
 
 SILENCE_S = 10.0
 """A network source that says nothing for so long counts as lost."""
+_TIMED_OUT = "Immediate exit requested"
+"""What FFmpeg says when PyAV's clock has run out."""
 _STREAMING = "MPEG-TS, Matroska, FLV, YUV4MPEG or a fragmented mp4"
 _INDEX_LAST = f"an mp4 whose index (moov) comes last needs a file that can be searched; send {_STREAMING}"
 
@@ -46,9 +48,19 @@ class LiveDecoder(PyavDecoder):
                 raise BrokenMedia(f"{error}: {_INDEX_LAST}") from None
             raise error from None
 
+    @property
+    def broke_off(self) -> str | None:
+        """After the frames: why the source was lost; None where it came to its end."""
+        reason = self._decoded.broke_off
+        return f"nothing came for {SILENCE_S:g} s" if reason == _TIMED_OUT else reason
+
     def measure_duration_s(self) -> Fraction:
         """Nobody knows when a live source ends: raises MediaError."""
         raise MediaError("a live source has no length that could be known")
+
+    def _problem(self, end_s: Fraction) -> str | None:
+        problem = super()._problem(end_s)
+        return problem if self.broke_off is None else f"lost after {float(end_s):.1f} s ({self.broke_off})"
 
     def _connect(self) -> InputContainer:
         try:

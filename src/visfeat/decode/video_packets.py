@@ -23,13 +23,14 @@ class DecodedFrames:
     A packet that cannot be decoded spoils those that refer to it: they would give smeared pictures. So at the first
     error the codec is emptied, what it held from that packet on is dropped, and it starts anew at the next keyframe.
     ``lost`` counts packets, ``lost_from`` is the earliest time stamp of them, ``reason`` the codec's first word. Damage
-    that a codec conceals without a word stays unnoticed.
+    that a codec conceals without a word stays unnoticed. ``broke_off`` says why the container ended before its end.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.lost = 0
         self.lost_from: int | None = None
         self.reason = ""
+        self.broke_off: str | None = None
         self._packets = container.demux(stream)
         self._codec = stream.codec_context
         self._in_flight: deque[int | None] = deque(maxlen=_MOST_IN_FLIGHT)
@@ -51,7 +52,8 @@ class DecodedFrames:
         try:
             yield from self._packets
         except FFmpegError as error:
-            self._lose(None, _reason(error))
+            self.broke_off = _reason(error)
+            self._lose(None, self.broke_off)
 
     def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
         """Whether a packet is to be decoded; notes it as lost where it is not."""

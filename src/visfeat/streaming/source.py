@@ -75,9 +75,8 @@ class FrameSource:
         offset_s, started_s = Fraction(0), time.monotonic()
         while True:
             yield from self._frames_of(self._decoder, offset_s)
-            if self._is_over() or not self._back_off_s or self.problem is None:
-                return
-            if not self._reconnect():
+            was_lost = getattr(self._decoder, "broke_off", None) is not None
+            if not was_lost or not self._back_off_s or self._is_over() or not self._reconnect():
                 return
             elapsed_s = Fraction(time.monotonic() - started_s).limit_denominator(1000)
             offset_s = max(elapsed_s, self.end_s)
