@@ -23,7 +23,7 @@ from visfeat.extraction.inputs import InputAssembler
 from visfeat.frames import Frame
 from visfeat.recipe import Recipe, recipe_of
 from visfeat.streaming.clock import FeedClock
-from visfeat.streaming.lane import Lane, OnFull
+from visfeat.streaming.batcher import Batcher, OnFull
 from visfeat.streaming.rows import StreamRow
 
 MAX_LATENCY_S = 1.0
@@ -71,7 +71,7 @@ class Stream:
         self._prepared = prepare(wanted) if prepared is None else prepared
         self._clock = FeedClock(frame_rate)
         self._assembler = InputAssembler(self._prepared.recipe, self._prepared.preprocessor)
-        self._lane = Lane(self._prepared, max_latency_s=max_latency_s, on_full=on_full)
+        self._batcher = Batcher(self._prepared, max_latency_s=max_latency_s, on_full=on_full)
         self._newest: tuple[Fraction, Pictures] | None = None
         self._count = 0
         self._finished = False
@@ -85,12 +85,12 @@ class Stream:
     @property
     def dropped(self) -> int:
         """How many rows were left out since the network was busy."""
-        return self._lane.dropped
+        return self._batcher.dropped
 
     @property
     def not_finite(self) -> int:
         """How many rows were left out since they have a NaN or an infinity."""
-        return self._lane.not_finite
+        return self._batcher.not_finite
 
     def feed(self, pictures: Frame | Pictures, time_s: Time | Times | None = None) -> list[StreamRow]:
         """Take a frame, and return the rows that are ready: of this frame, of earlier ones, or none yet.
@@ -102,9 +102,9 @@ class Stream:
         rows: list[StreamRow] = []
         for picture, when in _one_by_one(pictures, time_s):
             # What is ready makes room for what comes.
-            rows += self._lane.take()
+            rows += self._batcher.take()
             self.push(picture, when)
-        return rows + self._lane.take()
+        return rows + self._batcher.take()
 
     def push(self, picture: Frame | Pictures, time_s: Time | None = None) -> None:
         """Take one frame as ``feed`` does, where another thread reads ``wait``."""
@@ -129,7 +129,7 @@ class Stream:
         """
         self.end(end_s)
         rows: list[StreamRow] = []
-        while (more := self._lane.wait()) is not None:
+        while (more := self._batcher.wait()) is not None:
             rows += more
         return rows
 
@@ -143,13 +143,13 @@ class Stream:
             try:
                 self._show_newest(self._clock.end_of_last(end_s), now_s)
                 for given in self._assembler.finish():
-                    self._lane.put(given, now_s)
+                    self._batcher.put(given, now_s)
             finally:
-                self._lane.close()
+                self._batcher.close()
 
     def wait(self, timeout_s: float | None = None) -> list[StreamRow] | None:
         """The next rows, or none after ``timeout_s``; None once the stream has ended and all rows were given out."""
-        return self._lane.wait(timeout_s)
+        return self._batcher.wait(timeout_s)
 
     def run(self, frames: Iterable[Frame | Pictures]) -> Iterator[StreamRow]:
         """The rows of all frames, each as soon as it is known, also while the next frame is waited for.
@@ -168,7 +168,7 @@ class Stream:
     def close(self) -> None:
         """Give up what is not computed yet; nothing is left to do after ``finish``."""
         self._finished = True
-        self._lane.abort()
+        self._batcher.abort()
 
     def __enter__(self) -> Self:
         return self
@@ -189,7 +189,7 @@ class Stream:
 
     def _assemble(self, frame: Frame, arrived_s: float) -> None:
         for given in self._assembler.feed(frame):
-            self._lane.put(given, arrived_s)
+            self._batcher.put(given, arrived_s)
 
 
 class Reader:

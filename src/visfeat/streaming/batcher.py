@@ -1,4 +1,4 @@
-"""Lane: network inputs go in, rows come out, in bounded memory and with a bound on the wait.
+"""Batcher: network inputs go in, rows come out, in bounded memory and with a bound on the wait.
 
 A thread of its own fills batches. A batch that is not full goes out all the same, padded, before its oldest input has
 waited too long; features do not depend on their neighbors in a batch.
@@ -37,7 +37,7 @@ class _Waiting:
     arrived_s: float
 
 
-class Lane:
+class Batcher:
     """One prepared network at work on one stream; its methods may be called from any thread."""
 
     def __init__(self, prepared: Prepared, *, max_latency_s: float, on_full: OnFull) -> None:
