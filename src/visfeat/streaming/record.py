@@ -16,7 +16,7 @@ import numpy as np
 
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import UsageError
-from visfeat.extraction.pipeline import Progress
+from visfeat.extraction.progress import Progress
 from visfeat.extraction.run import DEFAULT_STORE, Run
 from visfeat.frames import StreamInfo
 from visfeat.media.address import LiveAddress, live_address
@@ -26,8 +26,8 @@ from visfeat.recipe import Recipe, recipe_of, run_options
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import ItemRecord, LayerShape, Rows, Status
 from visfeat.store.writer import StoreWriter
+from visfeat.streaming.batcher import OnFull
 from visfeat.streaming.drive import Drive
-from visfeat.streaming.lane import OnFull
 from visfeat.streaming.rows import StreamRow
 from visfeat.streaming.source import FrameSource, Report, live_source
 from visfeat.streaming.stream import MAX_LATENCY_S, Stream, check_streamable

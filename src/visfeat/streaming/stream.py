@@ -22,8 +22,8 @@ from visfeat.errors import UsageError
 from visfeat.extraction.inputs import InputAssembler
 from visfeat.frames import Frame
 from visfeat.recipe import Recipe, recipe_of
-from visfeat.streaming.clock import FeedClock
 from visfeat.streaming.batcher import Batcher, OnFull
+from visfeat.streaming.clock import FeedClock
 from visfeat.streaming.rows import StreamRow
 
 MAX_LATENCY_S = 1.0
