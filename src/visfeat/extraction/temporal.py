@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from visfeat.errors import MediaError, UsageError
-from visfeat.extraction.pipeline import Progress
+from visfeat.extraction.progress import Progress
 from visfeat.extraction.stored_rows import ItemRows, item_rows
 from visfeat.extraction.vocabulary import vocabulary
 from visfeat.media.item import MediaItem
