@@ -10,6 +10,8 @@ from visfeat.store.records import LayerShape, StoredRecipe
 from visfeat.store.schemas import features_table_name
 
 _IN_EVERY_LINE = {"name", "model", "layers"}
+_SHOWN = 4
+"""How many spaces an error lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,11 @@ def one_space(
     recipes: Sequence[StoredRecipe], *, model: str | None = None, layer: str | None = None, recipe: str | None = None
 ) -> Space:
     """The only space that fits; raises UsageError, which lists them, where several do."""
-    found = spaces(recipes, model=model, layer=layer, recipe=recipe)
+    return only(spaces(recipes, model=model, layer=layer, recipe=recipe))
+
+
+def only(found: Sequence[Space]) -> Space:
+    """The space where there is one; raises UsageError, which lists the first of them, where there are several."""
     if len(found) > 1:
         raise UsageError(f"several features fit; say which by model, layer or recipe:{_listed(found)}")
     return found[0]
@@ -63,10 +69,13 @@ def _fits(space: Space, *, model: str | None, layer: str | None, recipe: str | N
 
 
 def _listed(found: Sequence[Space]) -> str:
-    """One line a space, each with the options in which its recipe differs from others of the list."""
-    options = [space.stored.recipe.model_dump(mode="json", exclude=_IN_EVERY_LINE) for space in found]
+    """One line for each of the first spaces, with the options in which its recipe differs from the others of these."""
+    shown = found[:_SHOWN]
+    options = [space.stored.recipe.model_dump(mode="json", exclude=_IN_EVERY_LINE) for space in shown]
     differing = [name for name in options[0] if any(one[name] != options[0][name] for one in options)]
     lines = []
-    for space, values in zip(found, options, strict=True):
+    for space, values in zip(shown, options, strict=True):
         lines.append(f"\n  {space}" + "".join(f", {name} {values[name]}" for name in differing))
+    if len(found) > len(shown):
+        lines.append(f"\n  and {len(found) - len(shown)} more; visfeat info STORE lists all")
     return "".join(lines)

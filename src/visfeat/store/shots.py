@@ -67,6 +67,14 @@ class ShotTable:
         layout.prepare(folder)
         return cls(Table.create_or_open(folder, SHOTS, SHOTS_SCHEMA))
 
+    @classmethod
+    def open(cls, store: str | Path) -> Self | None:
+        """The table of a store that is there, for reading; None where no shots were recorded. Raises StoreError."""
+        folder = Path(store).expanduser().absolute()
+        layout.check(folder)
+        table = Table.open(folder, SHOTS)
+        return None if table is None else cls(table)
+
     def replace(self, content_hash: str, shots: Iterable[ShotLike], *, threshold: float, model_digest: str) -> None:
         """Keep these shots of a content in place of those that the same model found before."""
         rows = [
@@ -87,7 +95,8 @@ class ShotTable:
         self._table.upsert(pa.Table.from_pylist(rows, schema=SHOTS_SCHEMA))
         self._table.compact_if_scattered()
 
-    def read(self) -> pa.Table:
-        """All shots without their keys, sorted by content and time."""
-        found = self._table.read(SHOTS_SCHEMA.names[1:])
+    def read(self, content_hash: str | None = None) -> pa.Table:
+        """All shots, or those of a content, without their keys, sorted by content and time."""
+        where = None if content_hash is None else f"content_hash = {text(content_hash)}"
+        found = self._table.read(SHOTS_SCHEMA.names[1:], where=where)
         return found.sort_by([("content_hash", "ascending"), ("start_frame", "ascending")])
