@@ -1,0 +1,121 @@
+"""Features of presets beside loops written by hand after the other tools' transforms (random weights on both sides)."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+from torchvision import models, transforms
+
+import visfeat as vf
+from media_made import photo, write_video
+from visfeat.presets import presets
+
+SEED = "random:0"
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """34 frames at 25 a second that drift over a picture."""
+    wide = photo(240, 420, 3)
+    pictures = [wide[n : n + 180, 2 * n : 2 * n + 240] for n in range(34)]
+    return write_video(tmp_path_factory.mktemp("presets") / "v.mp4", pictures, rate=25, options={"crf": "20"})
+
+
+def decoded(path) -> np.ndarray:
+    """All frames as PyAV converts them: uint8 (N, H, W, 3)."""
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_rgb().to_ndarray() for frame in container.decode(video=0)])
+
+
+def features(name: str, video, **options) -> vf.Features:
+    (recipe,) = presets(name, {"weights": SEED, "engine": "torch", "device": "cpu"} | options)
+    found = vf.Extractor(recipe=recipe).video(video)
+    assert isinstance(found, vf.Features)
+    return found
+
+
+def network(name: str) -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return models.get_model(name, weights=None).eval()
+
+
+def cosines(a, b) -> np.ndarray:
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def stacks(frames: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """float (3, N, H, W) in full windows, one after the other."""
+    return [frames[None, :, k * size : (k + 1) * size] for k in range((frames.shape[1] - size) // size + 1)]
+
+
+def cropped(frames: torch.Tensor, size: int) -> torch.Tensor:
+    top, left = (round((side - size) / 2.0) for side in frames.shape[-2:])
+    return frames[..., top : top + size, left : left + size]
+
+
+def as_floats(video) -> torch.Tensor:
+    return torch.from_numpy(decoded(video)).permute(3, 0, 1, 2).float() / 255
+
+
+@torch.inference_mode()
+def test_r21d(video):
+    module = network("r2plus1d_18")
+    module.fc = torch.nn.Identity()
+    frames = functional.interpolate(as_floats(video), size=(128, 171), mode="bilinear", align_corners=False)
+    mean, std = torch.tensor([0.43216, 0.394666, 0.37645]), torch.tensor([0.22803, 0.22145, 0.216989])
+    frames = cropped((frames - mean[:, None, None, None]) / std[:, None, None, None], 112)
+    expected = np.concatenate([module(stack).numpy() for stack in stacks(frames, 16)])
+    found = features("video_features/r21d", video)
+    assert found.values.shape == expected.shape == (2, 512)
+    assert cosines(found.values, expected).min() >= 0.9999
+    assert np.allclose(found.values, expected, atol=0.01 * np.abs(expected).max())
+
+
+@torch.inference_mode()
+def test_s3d(video):
+    module = network("s3d")
+    scale = 224 / 180
+    frames = functional.interpolate(
+        as_floats(video), scale_factor=scale, mode="bilinear", align_corners=False, recompute_scale_factor=False
+    )
+    (stack, _) = stacks(cropped(frames, 224), 16)
+    expected = functional.avg_pool3d(module.features(stack), (2, 7, 7), stride=1).mean((2, 3, 4)).numpy()
+    found = features("video_features/s3d", video, clip=16, stride=40)
+    assert found.values.shape == expected.shape == (1, 1024)
+    assert cosines(found.values, expected).min() >= 0.999
+    assert (found.start_s.tolist(), found.frame_index.tolist()) == ([0.0], [0])
+
+
+@torch.inference_mode()
+def test_resnet(video):
+    module = network("resnet50")
+    module.fc = torch.nn.Identity()
+    evaluation = transforms.Compose(
+        [transforms.ToPILImage(), models.get_model_weights("resnet50").IMAGENET1K_V1.transforms()]
+    )
+    pictures = torch.stack([evaluation(frame) for frame in decoded(video)[::9]])
+    expected = np.concatenate([module(part).numpy() for part in pictures.split(4)])
+    found = features("video_features/resnet", video, every_nth=9)
+    assert found.values.shape == expected.shape == (4, 2048)
+    assert cosines(found.values, expected).min() >= 0.99999
+
+
+def test_i3d_resizes_and_cuts_as_the_tool_does():
+    from visfeat.models.i3d import INPUT
+    from visfeat.preprocess import Preprocessor
+
+    for height, width in ((180, 240), (240, 180), (256, 340)):
+        picture = photo(height, width)
+        short = (256, int(256 * height / width)) if width < height else (int(256 * width / height), 256)
+        resized = np.asarray(Image.fromarray(picture).resize(short, Image.Resampling.BILINEAR))
+        top, left = (resized.shape[0] - 224) // 2, (resized.shape[1] - 224) // 2
+        found = Preprocessor(INPUT, method="reference").picture(picture)
+        # An odd margin is halved to the even side here, downwards there.
+        shifts = [(top, left), (round((resized.shape[0] - 224) / 2), round((resized.shape[1] - 224) / 2))]
+        assert any(np.array_equal(found, resized[y : y + 224, x : x + 224]) for y, x in shifts)
