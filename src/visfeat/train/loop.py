@@ -75,7 +75,10 @@ def fit(
         )
         train.rank, train.world = trainer.global_rank, trainer.world_size
         train.at_step(lambda: trainer.global_step)
-        trainer.fit(module, train, val, ckpt_path=_resumed(folder / CHECKPOINTS), weights_only=True)
+        resumed = _resumed(folder / CHECKPOINTS)
+        if resumed is not None:
+            report(f"going on from {resumed.name}, step {_read(resumed)['global_step']}")
+        trainer.fit(module, train, val, ckpt_path=resumed, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
     best = checkpoints[-1].best_model_path if val is not None else None
