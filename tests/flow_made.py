@@ -21,7 +21,8 @@ def similarity(dx_px: float = 0, dy_px: float = 0, *, zoom: float = 1, rotation_
     turn = np.deg2rad(rotation_deg)
     linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     center = np.array([(WIDTH_PX - 1) / 2, (HEIGHT_PX - 1) / 2])
-    return np.column_stack([linear, center + (dx_px, dy_px) - linear @ center])
+    shift = np.array([dx_px, dy_px])
+    return np.column_stack([linear, center + shift - linear @ center])
 
 
 def pair(motion: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -62,3 +62,24 @@ def of_clips() -> nn.Module:
     )
     net.visfeat_card = {"input": {"size_px": (32, 32), "resize_px": 40, "clip_frames": 6, "clip_fps": 12.5}}
     return net
+
+
+class MeanFlow(nn.Module):
+    """The mean of each of two channels."""
+
+    visfeat_card = {
+        "input": {"kind": "flow", "size_px": (96, 128), "resize_px": 96, "fit": "crop"},
+        "classifier": False,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flat = nn.Flatten()
+
+    def forward(self, flow: torch.Tensor) -> torch.Tensor:
+        return self.flat(self.pool(flow))
+
+
+def mean_flow() -> nn.Module:
+    return MeanFlow()

@@ -48,13 +48,9 @@ def _dis(recipe: Recipe) -> FlowEstimator:
 
 
 def _raft(recipe: Recipe) -> tuple[FlowEstimator, str]:
-    from visfeat.errors import MissingExtra
+    from visfeat.engine.raft import RaftFlow
 
     if recipe.flow_weights is None:
         raise UsageError("--flow raft: say --flow-weights FILE (torchvision's raft_small or raft_large) or random:SEED")
-    try:
-        from visfeat.models.raft import RaftFlow
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"--flow raft ({error.name})", extra="torch") from None
     estimator = RaftFlow.load(recipe.flow_weights)
     return estimator, estimator.digest
