@@ -9,6 +9,7 @@ import torch
 
 from visfeat.engine.pack import pack, relative_error, run
 from visfeat.errors import UsageError
+from visfeat.models.hf_clips import clip_rate
 from visfeat.models.registry import load_model
 
 transformers = pytest.importorskip("transformers")
@@ -76,3 +77,20 @@ def test_another_length_or_size_is_refused(tmp_path):
         load_model(model, clip_frames=8)
     with pytest.raises(UsageError, match=r"--size 64: .* takes 32 pixels and nothing else"):
         load_model(model, size_px=64)
+
+
+@pytest.mark.parametrize(
+    ("config", "classifier", "fps"),
+    [
+        (transformers.VideoMAEConfig(num_labels=400), True, 7.5),
+        (transformers.VideoMAEConfig(num_labels=174), True, None),
+        (transformers.VideoMAEConfig(), False, None),
+        (transformers.TimesformerConfig(num_labels=600, num_frames=8), True, 0.9375),
+        (transformers.TimesformerConfig(num_labels=400, num_frames=16), True, 1.875),
+        (transformers.TimesformerConfig(num_labels=400, num_frames=12), True, None),
+        (transformers.VivitConfig(num_labels=400), True, 12.5),
+        (transformers.VJEPA2Config(), False, 4.0),
+    ],
+)
+def test_the_rate_is_what_the_makers_published(config, classifier, fps):
+    assert clip_rate(config, classifier=classifier) == fps

@@ -16,7 +16,7 @@ from typing import Any
 
 from visfeat.card import InputSpec
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.hf_clips import check_size, clip_length, frames_first, of_clips
+from visfeat.models.hf_clips import check_size, clip_length, clip_rate, frames_first, of_clips
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.recipe import Fit, Interpolation
 
@@ -59,7 +59,7 @@ class HuggingFaceModels:
             module = _sized(_tower(_build(place, config, request)), config, request)
         else:
             check_size(config, request)
-            spec = of_clips(spec, processor, frames)
+            spec = of_clips(spec, processor, frames, clip_rate(config, classifier=_is_classifier(config)))
             module = frames_first(_build(place, config, request))
         classifier = _is_classifier(config)
         known = Description(

@@ -16,6 +16,21 @@ _FRAMES_FIELD = {
     "vjepa2": "frames_per_clip",
 }
 
+_KINETICS = (400, 600, 700)
+"""Numbers of classes by which a classifier of Kinetics is known."""
+_KINETICS_FPS: dict[tuple[str, int], float] = {
+    # 16 frames at a sampling rate of 4 (the makers' scripts/kinetics/*/finetune.sh), of about 30 a second.
+    ("videomae", 16): 30 / 4,
+    # NUM_FRAMES and SAMPLING_RATE of configs/Kinetics/TimeSformer_divST_*.yaml, at a TARGET_FPS of 30.
+    ("timesformer", 8): 30 / 32,
+    ("timesformer", 16): 30 / 16,
+    ("timesformer", 96): 30 / 4,
+    # num_frames and stride of scenic's vivit_base_k400.py, which counts 250 frames in a video of 10 s.
+    ("vivit", 32): 25 / 2,
+}
+_VJEPA2_FPS = 4.0
+"""``fps`` of V-JEPA 2's configs/train/*/pretrain-*.yaml."""
+
 
 def clip_length(config: Any) -> int | None:
     """How many frames a model of that configuration sees at once; None for a model of images."""
@@ -23,12 +38,24 @@ def clip_length(config: Any) -> int | None:
     return None if field is None else int(getattr(config, field))
 
 
-def of_clips(spec: InputSpec, processor: Mapping[str, Any], frames: int) -> InputSpec:
+def clip_rate(config: Any, *, classifier: bool) -> float | None:
+    """Frames a second of the clips that a model's makers trained it on, where what they published says so.
+
+    None for models whose clips span whole videos (Something-Something), and for those of an unknown training.
+    """
+    if config.model_type == "vjepa2":
+        return None if classifier else _VJEPA2_FPS
+    if not classifier or config.num_labels not in _KINETICS:
+        return None
+    return _KINETICS_FPS.get((config.model_type, clip_length(config) or 0))
+
+
+def of_clips(spec: InputSpec, processor: Mapping[str, Any], frames: int, fps: float | None) -> InputSpec:
     """The input of a model whose positions are learned for so many frames.
 
     A processor with an offset (ViViT's) first brings pixels to -1 ... 1 and then normalizes them too.
     """
-    changes: dict[str, Any] = {"clip_frames": frames, "clip_lengths": (frames,)}
+    changes: dict[str, Any] = {"clip_frames": frames, "clip_lengths": (frames,), "clip_fps": fps}
     if processor.get("offset"):
         scale = 255 * processor["rescale_factor"]
         changes |= {
