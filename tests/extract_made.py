@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.engine.prepare import Prepared
 from visfeat.errors import EngineError
-from visfeat.extraction.pipeline import Pipeline, Progress
+from visfeat.extraction.feature_lane import FeatureLane
+from visfeat.extraction.pipeline import Pipeline
 from visfeat.extraction.plan import plan
+from visfeat.extraction.progress import Progress
+from visfeat.extraction.work import Task
 from visfeat.media.find import find_media
 from visfeat.recipe import Recipe
 from visfeat.store.feature_store import FeatureStore
@@ -65,13 +69,31 @@ def run_pipeline(
     folder: Path, store_path: Path, network: MeanColor, *, recipe: Recipe = RECIPE, workers: int = 2
 ) -> tuple[FeatureStore, Progress, bool]:
     """Extract a folder's media with a fake network, as ``extract`` does with a real one."""
-    prepared = Prepared(recipe, CARD, network, dict(network.facts))
+    (found,) = run_lanes(folder, store_path, [(network, recipe)], workers=workers)
+    return found
+
+
+def run_lanes(
+    folder: Path, store_path: Path, networks: Sequence[tuple[MeanColor, Recipe]], *, workers: int = 2
+) -> list[tuple[FeatureStore, Progress, bool]]:
+    """Extract a folder's media with several fake networks in one pass; raises the first error of a lane."""
     store = FeatureStore.create_or_open(store_path)
-    outcomes = store.outcomes(recipe.digest)
-    planned = plan(find_media([folder]), store.known_items(), outcomes)
-    progress = Progress.starting(planned, time.monotonic())
-    layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
-    with store.writer(recipe, layers=layers, facts=network.facts, card_toml="") as writer:
-        pipeline = Pipeline(prepared, writer, outcomes, progress, options=DecodeOptions(), workers=workers)
-        completed = pipeline.run(planned.todo, lambda _: None)
-    return store, progress, completed
+    items = list(find_media([folder]))
+    lanes, todo = [], []
+    with ExitStack() as stack:
+        for network, recipe in networks:
+            outcomes = store.outcomes(recipe.digest)
+            planned = plan(items, store.known_items(), outcomes)
+            layers = [LayerShape("mean", (3,))]
+            writer = stack.enter_context(store.writer(recipe, layers=layers, facts=network.facts, card_toml=""))
+            prepared = Prepared(recipe, CARD, network, dict(network.facts))
+            lanes.append(FeatureLane(prepared, writer, outcomes, Progress.starting(planned, time.monotonic())))
+            todo.append({item.uri for item in planned.todo})
+        tasks = [
+            Task(item, [lane for lane, uris in zip(lanes, todo, strict=True) if item.uri in uris]) for item in items
+        ]
+        completed = Pipeline(lanes, options=DecodeOptions(), workers=workers).run(tasks)
+    for lane in lanes:
+        if lane.error is not None:
+            raise lane.error
+    return [(store, lane.progress, completed) for lane in lanes]

@@ -16,13 +16,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visfeat.errors import VisfeatError
     from visfeat.extraction.extractor import Extractor
-    from visfeat.extraction.run import Run, extract
+    from visfeat.extraction.run import Run, extract, extract_many
     from visfeat.frames import Features
     from visfeat.recipe import Recipe
     from visfeat.store import FeatureStore, open_store
     from visfeat.streaming.stream import Stream
 
-__all__ = ["Extractor", "FeatureStore", "Features", "Recipe", "Run", "Stream", "VisfeatError", "extract", "open_store"]
+__all__ = [
+    "Extractor",
+    "FeatureStore",
+    "Features",
+    "Recipe",
+    "Run",
+    "Stream",
+    "VisfeatError",
+    "extract",
+    "extract_many",
+    "open_store",
+]
 
 _WHERE = {
     "Extractor": "visfeat.extraction.extractor",
@@ -33,6 +44,7 @@ _WHERE = {
     "Stream": "visfeat.streaming.stream",
     "VisfeatError": "visfeat.errors",
     "extract": "visfeat.extraction.run",
+    "extract_many": "visfeat.extraction.run",
     "open_store": "visfeat.store",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 MODEL, FRAMES, CLIPS = "Model", "Which frames of a video", "Clips, for networks that see several frames at once"
 PICTURE, VECTOR, COMPUTE = "Picture", "Vector", "Computing"
-_OTHERWISE = ("media", "list_", "json_", "quiet", "preset", "every", "clip_frames", "input_", "live_s", "max_frames")
+_OTHERWISE = (
+    "media",
+    "recipe",
+    "list_",
+    "json_",
+    "quiet",
+    "preset",
+    "every",
+    "clip_frames",
+    "input_",
+    "live_s",
+    "max_frames",
+)
 """What is no option of ``visfeat.extract`` under its own name."""
 SEQUENCE = "From the rows of a video, or of each of its shots, to one"
 
@@ -108,6 +120,8 @@ def extract(
 ) -> None:
     """Extract features of images and videos into a store; the same command again does only what is missing.
 
+    Several recipes (-r a.toml -r b.toml -r shots) share one decode; the other options apply to each.
+
     Exit code 0: all done; 3: done, with failures (visfeat failures names them); 130: interrupted, what was finished
     is kept.
     """
@@ -119,22 +133,18 @@ def extract(
         raise UsageError(f"--threads {threads}: must be at least 1")
     options = _options(given)
     if media and is_live(media, given):
-        run = _run_live(media[0], given, options)
+        runs = [_run_live(media[0], given, options)]
     else:
-        run = _run(media or [], list_, options, quiet=quiet)
-    _print(run, as_json=json_, quiet=quiet)
-    raise typer.Exit(run.exit_code)
+        runs = _run(media or [], list_, _recipes(given), options, quiet=quiet)
+    _print(runs, as_json=json_, quiet=quiet)
+    raise typer.Exit(max(run.exit_code for run in runs))
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """The command line's words as options of ``visfeat.extract``; raises UsageError."""
     every = given["every"]
     plain = {name: value for name, value in given.items() if name not in _OTHERWISE}
-    recipes = given["recipe"] or []
-    if len(recipes) > 1:
-        raise UsageError("--recipe: one at a time")
     return plain | {
-        "recipe": recipes[0] if recipes else None,
         "layers": words(given["layers"]),
         "every_s": None if every is None else duration_s(every, option="--every"),
         "every_frame": given["every_frame"] or None,
@@ -150,6 +160,11 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _recipes(given: dict[str, Any]) -> list[str | None]:
+    """The recipe files, or the word shots; one that says nothing where none is named."""
+    return given["recipe"] or [None]
+
+
 def _crops(text: str | None) -> int | None:
     """The number of views; None for the center alone."""
     if text not in (None, "center", "3", "5", "10"):
@@ -163,18 +178,27 @@ def _pools(text: str | None) -> str | tuple[str, ...] | None:
     return parts[0] if parts and len(parts) == 1 else parts
 
 
-def _run(media: list[str], list_: str | None, options: dict[str, Any], *, quiet: bool) -> Run:
-    from visfeat.extraction.run import extract as extract_media
+def _run(
+    media: list[str], list_: str | None, recipes: Sequence[str | None], options: dict[str, Any], *, quiet: bool
+) -> list[Run]:
+    from visfeat.extraction.run import extract_many
     from visfeat.media.find import read_list
 
     listed = [] if list_ is None else list(read_list(list_))
     with _progress(quiet) as (on_progress, report):
-        return extract_media(media, listed=listed, on_progress=on_progress, report=report, **options)
+        return extract_many(media, recipes, listed=listed, on_progress=on_progress, report=report, **options)
 
 
 def _run_live(source: str, given: dict[str, Any], options: dict[str, Any]) -> Run:
+    (recipe,) = _recipes(given)
     with _progress(given["quiet"]) as (on_progress, report):
-        return record_live(source, given, options, on_progress=on_progress, report=report)
+        return record_live(
+            source,
+            given,
+            options | {"recipe": recipe},
+            on_progress=lambda progress: on_progress([progress]),
+            report=report,
+        )
 
 
 def _progress(quiet: bool) -> AbstractContextManager[tuple[Callable[..., None], Callable[[str], None]]]:
@@ -184,12 +208,17 @@ def _progress(quiet: bool) -> AbstractContextManager[tuple[Callable[..., None], 
     return no_bar(quiet=quiet) if quiet or not sys.stderr.isatty() else bar()
 
 
-def _print(run: Run, *, as_json: bool, quiet: bool) -> None:
+def _print(runs: Sequence[Run], *, as_json: bool, quiet: bool) -> None:
+    """One object for one recipe, a list for several."""
     if as_json:
-        print(json.dumps(run.to_json()))
+        found = [run.to_json() for run in runs]
+        print(json.dumps(found[0] if len(found) == 1 else found))
     elif not quiet:
         from visfeat.cli.tables import print_run
 
-        print_run(run)
-    if run.interrupted:
+        for number, run in enumerate(runs):
+            if number:
+                print()
+            print_run(run)
+    if any(run.interrupted for run in runs):
         print("visfeat: interrupted; what was finished is kept, the same command goes on from here", file=sys.stderr)

@@ -1,26 +1,27 @@
-"""The progress bar of an extraction: items, frames, rate, time left, failures so far."""
+"""The progress bars of an extraction, one a recipe: items, frames, rate, time left, failures so far."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from visfeat.extraction.pipeline import Progress
+    from visfeat.extraction.progress import Progress
 
-Callbacks = tuple[Callable[["Progress"], None], Callable[[str], None]]
+Callbacks = tuple[Callable[[Sequence["Progress"]], None], Callable[[str], None]]
 
 
 @contextmanager
 def bar() -> Iterator[Callbacks]:
-    """A bar on stderr; remarks appear above it."""
+    """A bar a recipe on stderr, named where there are several; remarks appear above them."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[frames]} frames"),
@@ -29,9 +30,16 @@ def bar() -> Iterator[Callbacks]:
         TextColumn("{task.fields[failed]} failed"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task("extract", total=None, frames=0, rate=0.0, failed=0)
+        tasks: dict[str, TaskID] = {}
 
-        def on_progress(progress: Progress) -> None:
+        def on_progress(recipes: Sequence[Progress]) -> None:
+            for progress in recipes:
+                title = progress.title if len(recipes) > 1 else ""
+                if title not in tasks:
+                    tasks[title] = display.add_task(title, total=None, frames=0, rate=0.0, failed=0)
+                show(tasks[title], progress)
+
+        def show(task: TaskID, progress: Progress) -> None:
             display.update(
                 task,
                 total=progress.total,

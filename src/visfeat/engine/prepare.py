@@ -11,12 +11,14 @@ from visfeat.card import InputSpec, LayerSpec, ModelCard
 from visfeat.engine.flow import with_flow
 from visfeat.engine.loading import Report, choose_device, load_for_engine
 from visfeat.engine.network import Engine, Network, NetworkOptions
+from visfeat.engine.resolve_shots import shot_fields
 from visfeat.errors import EngineError, UsageError
 from visfeat.flow.field import FlowEstimator
+from visfeat.models.lstm import refuse_pooled
 from visfeat.plugins import plugin
 from visfeat.pool import check_pool, default_pool, pooled_shape
 from visfeat.preprocess import Preprocessor
-from visfeat.recipe import Pool, Recipe
+from visfeat.recipe import SAMPLING_FIELDS, Pool, Recipe
 from visfeat.resize import HAS_FAST_RESIZER
 from visfeat.views import with_views
 
@@ -89,6 +91,7 @@ def prepare(
     (packing, a module that runs on torch). Raises UnknownModel, UnknownLayer, UsageError, ModelError, EngineError or
     MissingExtra.
     """
+    refuse_pooled(recipe)
     device = choose_device(recipe)
     model, engine = load_for_engine(recipe, device, report)
     if recipe.layers is None and choose_layers is not None:
@@ -134,6 +137,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
     spec = input_spec(recipe, card)
     return recipe.but(
         **_clip_fields(recipe, spec),
+        **shot_fields(recipe),
         model=card.name,
         weights=card.weights,
         weights_digest=card.weights_digest,
@@ -161,7 +165,7 @@ def _clip_fields(recipe: Recipe, spec: InputSpec) -> dict[str, Any]:
             if getattr(recipe, field) is not None:
                 raise UsageError(f"--{_OPTIONS.get(field, field)}: {recipe.model} looks at one picture at a time")
         return {}
-    for field in ("every_s", "fps", "every_frame", "every_nth", "frames", "keyframes"):
+    for field in SAMPLING_FIELDS:
         if getattr(recipe, field):
             option = field.removesuffix("_s").replace("_", "-")
             raise UsageError(f"--{option}: {recipe.model} looks at clips; --clip-fps, --clip and --stride choose them")

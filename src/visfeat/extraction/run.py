@@ -1,4 +1,4 @@
-"""extract: from files to committed rows; the one public function of the whole path."""
+"""extract and extract_many: from files to committed rows; the public functions of the whole path."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from visfeat.decode.decoder import DEFAULT_MAX_PIXELS, DecodeOptions
-from visfeat.engine.cpu import cores
-from visfeat.engine.prepare import Prepared, prepare
-from visfeat.errors import OutOfMemory
-from visfeat.extraction.pipeline import Pipeline, Progress
-from visfeat.extraction.plan import Plan, moved_away, plan
+from visfeat.extraction.one_pass import Part, run_pass
+from visfeat.extraction.orders import FeatureOrder, Order, ShotOrder
+from visfeat.extraction.progress import Progress
+from visfeat.extraction.settings import DEFAULT_STORE, SHOTS, RecipeLike, Settings, said_by
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.models.lstm import with_run
-from visfeat.recipe import Recipe, recipe_of, run_options
-from visfeat.store.records import LayerShape, Status
-from visfeat.views import whole_rows
+from visfeat.recipe import Recipe, recipe_of
 
-if TYPE_CHECKING:
-    from visfeat.store.feature_store import FeatureStore
-
-DEFAULT_STORE = "features.vf"
+__all__ = ["DEFAULT_STORE", "Run", "extract", "extract_many"]
 
 Source = str | os.PathLike[str]
 
@@ -68,65 +61,142 @@ class Run:
         return f"{counts or 'nothing to do'}; {self.rows} rows in {self.elapsed_s:.1f} s -> {self.store}"
 
 
-def extract(  # noqa: PLR0913 (what the whole path can be told, all by name)
+def extract(
     sources: Source | Sequence[Source],
     *,
+    recipe: RecipeLike = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    **options: Any,
+) -> Run:
+    """Extract features of images and videos into a store; do only what is missing.
+
+    sources: files, folders, globs. ``recipe``: a Recipe or a TOML file. Everything else as for ``extract_many``;
+    ``on_progress`` is called about ten times a second.
+
+    A file that cannot be read is recorded and counted, never raised. Ctrl-C commits what is finished and returns with
+    ``interrupted``. Raises UsageError, ModelError, EngineError, StoreError or MissingExtra.
+    """
+    (run,) = extract_many(sources, [recipe], on_progress=lambda progress: on_progress(progress[0]), **options)
+    return run
+
+
+def extract_many(  # noqa: PLR0913 (what the whole path can be told, all by name)
+    sources: Source | Sequence[Source],
+    recipes: Sequence[RecipeLike],
+    *,
     store: str | os.PathLike[str] | None = None,
-    recipe: Recipe | str | os.PathLike[str] | None = None,
     listed: Iterable[str] = (),
     redo: bool = False,
     dry_run: bool = False,
     max_pixels: int | None = None,
     threads: int | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[Sequence[Progress]], None] = lambda _: None,
     report: Callable[[str], None] = lambda _: None,
     **options: Any,
-) -> Run:
-    """Extract features of images and videos into a store; do only what is missing.
+) -> list[Run]:
+    """Extract several recipes in one pass: each file is read once, each video decoded once. A Run for each recipe.
 
-    sources: files, folders, globs; ``listed``: further paths, taken literally. ``store``: ``features.vf`` unless said
-    otherwise. ``recipe``: a Recipe or a TOML file; ``options`` are Recipe's fields and override it
-    (``model="timm/resnet50"``, ``every_s=0.5``). A file may also say store, max_pixels and threads. ``redo`` does again
-    what is there; ``dry_run`` only counts. ``threads``: how many threads compute, all cores by default.
-    ``on_progress`` is called about ten times a second, ``report`` with a line when something takes long.
+    sources: files, folders, globs; ``listed``: further paths, taken literally. ``recipes``: each a Recipe, a TOML file,
+    or the word ``shots`` for the store's table of shots. ``options`` are Recipe's fields and override those of all
+    recipes (``model="timm/resnet50"``, ``every_s=0.5``). ``store``: ``features.vf`` unless said otherwise; a file may
+    also say store, max_pixels and threads. ``redo`` does again what is there; ``dry_run`` only counts. ``threads``: how
+    many threads compute, all cores by default. ``on_progress`` is called about ten times a second with the progress of
+    all, ``report`` with a line when something takes long.
 
-    A file that cannot be read is recorded and counted, never raised. Ctrl-C commits what is finished and returns with
-    ``interrupted``. Raises UsageError, ModelError, EngineError, StoreError or MissingExtra.
+    The rows of each recipe are those of a run of its own. A recipe whose network breaks does not stop the others: its
+    error is raised after them. Everything else as for ``extract``.
     """
-    if isinstance(sources, str | os.PathLike):
-        sources = [sources]
-    wanted = with_run(recipe_of(recipe, options))
+    sources = [sources] if isinstance(sources, str | os.PathLike) else sources
     given = {"store": store, "max_pixels": max_pixels, "threads": threads}
-    said = {} if recipe is None or isinstance(recipe, Recipe) else run_options(recipe)
-    said |= {name: value for name, value in given.items() if value is not None}
-    settings = _Settings(said, redo=redo, dry_run=dry_run, on_progress=on_progress, report=report)
-    items, prepared = _find_and_prepare(find_media(sources, listed=listed), wanted.rows_recipe, settings)
-    run = _extract_rows(items, prepared, wanted.rows_recipe, settings)
-    if wanted.rows_recipe is wanted:
-        return run
+    settings = Settings(said_by(recipes, given), redo, dry_run, on_progress, report)
+    wanted = [None if recipe == SHOTS else with_run(recipe_of(recipe, options)) for recipe in recipes]
+    orders = _Orders(settings, options.get("stream"))
+    items = _find_and_prepare(find_media(sources, listed=listed), wanted, orders)
+    parts = _extract(items, orders.all, settings)
+    runs = [_run_of(parts[orders.number(recipe)], settings) for recipe in wanted]
     # Without sources: all items of the store.
-    return _pool(run, wanted, [item.uri for item in items] if sources or listed else None, settings)
+    uris = [item.uri for item in items] if sources or listed else None
+    return [_pooled(run, recipe, uris, settings) for run, recipe in zip(runs, wanted, strict=True)]
 
 
-def _extract_rows(items: list[MediaItem], prepared: Prepared, wanted: Recipe, settings: _Settings) -> Run:
-    """Extract with smaller and smaller batches, until they fit the device."""
-    while True:
-        try:
-            return _extract_once(items, prepared, settings)
-        except OutOfMemory as error:
-            wanted = wanted.but(batch_size=_halved(error, wanted.crops or 1))
-            settings.report(f"{error}; starting its batches anew with {wanted.batch_size} at a time")
-            settings = replace(settings, redo=False)
-            prepared = prepare(wanted, threads=settings.threads, report=settings.report)
+class _Orders:
+    """The orders of a run; recipes that need the same rows share one."""
+
+    def __init__(self, settings: Settings, stream: int | None) -> None:
+        self.all: list[Order] = []
+        self._settings = settings
+        self._stream = stream
+        self._numbers: dict[Recipe | None, int] = {}
+
+    def add(self, wanted: Recipe | None) -> None:
+        """Prepare what a recipe needs, None for the table of shots; raises as ``prepare`` does."""
+        key = self._key(wanted)
+        if key in self._numbers:
+            return
+        order: Order = ShotOrder(self._stream) if wanted is None else FeatureOrder(wanted.rows_recipe, self._settings)
+        same = [number for number, other in enumerate(self.all) if other.recipe.digest == order.recipe.digest]
+        self._numbers[key] = same[0] if same else len(self.all)
+        if not same:
+            self.all.append(order)
+
+    def number(self, wanted: Recipe | None) -> int:
+        """Which order a recipe's rows come from."""
+        return self._numbers[self._key(wanted)]
+
+    @staticmethod
+    def _key(wanted: Recipe | None) -> Recipe | None:
+        return None if wanted is None else wanted.rows_recipe.but(name=None)
 
 
-def _pool(rows: Run, wanted: Recipe, uris: list[str] | None, settings: _Settings) -> Run:
-    """Pool the rows of a run over time, without a pixel; one that was interrupted has not all of them."""
+def _find_and_prepare(found: Iterable[MediaItem], wanted: Sequence[Recipe | None], orders: _Orders) -> list[MediaItem]:
+    """The items; a cold start imports Lance and lists files while the networks are compiled."""
+    with ThreadPoolExecutor(1, "visfeat-prepare") as background:
+        preparing = [background.submit(orders.add, recipe) for recipe in wanted]
+        importlib.import_module("visfeat.store.feature_store")
+        items = list(found)
+        for each in preparing:
+            each.result()
+    return items
+
+
+def _extract(items: list[MediaItem], orders: Sequence[Order], settings: Settings) -> list[Part]:
+    """Do all orders in a pass; those whose batches did not fit go on in further ones, with smaller batches."""
+    parts: dict[int, Part] = {}
+    left = dict(enumerate(orders))
+    while left:
+        done = dict(zip(left, run_pass(items, list(left.values()), settings), strict=True))
+        parts |= done
+        left = {
+            number: part.order.smaller(part.error, settings)
+            for number, part in done.items()
+            if part.error is not None and part.completed
+        }
+        settings = replace(settings, redo=False)
+    return [parts[number] for number in range(len(orders))]
+
+
+def _run_of(part: Part, settings: Settings) -> Run:
+    items = part.progress.by_outcome
+    if settings.dry_run:
+        items["todo"] = len(part.planned.todo)
+    return Run(
+        store=settings.store,
+        recipe=part.order.recipe,
+        items=items,
+        rows=part.progress.rows,
+        elapsed_s=part.progress.elapsed_s,
+        interrupted=not part.completed,
+        dry=settings.dry_run,
+    )
+
+
+def _pooled(rows: Run, wanted: Recipe | None, uris: list[str] | None, settings: Settings) -> Run:
+    """Pool the rows of a run over time where the recipe says so; one that was interrupted has not all of them."""
+    if wanted is None or wanted.rows_recipe is wanted or rows.interrupted or rows.dry:
+        return rows
     from visfeat.extraction.temporal import pool_stored
     from visfeat.store.feature_store import FeatureStore
 
-    if rows.interrupted or rows.dry:
-        return rows
     store = FeatureStore.open(settings.store)
     recipe, progress, completed = pool_stored(
         store,
@@ -134,120 +204,14 @@ def _pool(rows: Run, wanted: Recipe, uris: list[str] | None, settings: _Settings
         rows.recipe.digest,
         uris,
         redo=settings.redo,
-        on_progress=settings.on_progress,
+        on_progress=lambda progress: settings.on_progress([progress]),
         report=settings.report,
     )
     return replace(
         rows,
         recipe=recipe,
-        items=_by_outcome(progress),
+        items=progress.by_outcome,
         rows=progress.rows,
         elapsed_s=time.monotonic() - settings.started_at,
         interrupted=not completed,
     )
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """How to run, apart from the recipe; ``said`` holds store, max_pixels and threads where somebody said them."""
-
-    said: dict[str, Any]
-    redo: bool
-    dry_run: bool
-    on_progress: Callable[[Progress], None]
-    report: Callable[[str], None]
-    started_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def store(self) -> Path:
-        return Path(self.said.get("store", DEFAULT_STORE))
-
-    @property
-    def max_pixels(self) -> int:
-        return int(self.said.get("max_pixels", DEFAULT_MAX_PIXELS))
-
-    @property
-    def threads(self) -> int | None:
-        return self.said.get("threads")
-
-
-def _find_and_prepare(
-    found: Iterable[MediaItem], wanted: Recipe, settings: _Settings
-) -> tuple[list[MediaItem], Prepared]:
-    """The items, and the compiled network: a cold start imports Lance and lists files while the model is compiled."""
-    with ThreadPoolExecutor(1, "visfeat-prepare") as background:
-        preparing = background.submit(prepare, wanted, threads=settings.threads, report=settings.report)
-        importlib.import_module("visfeat.store.feature_store")
-        return list(found), preparing.result()
-
-
-def _extract_once(items: list[MediaItem], prepared: Prepared, settings: _Settings) -> Run:
-    from visfeat.store.feature_store import FeatureStore  # see extract: imported beside the compilation
-
-    digest = prepared.recipe.digest
-    is_new = not settings.store.exists() or (settings.store.is_dir() and not any(settings.store.iterdir()))
-    if settings.dry_run and is_new:
-        nothing_done = Progress(started_at=settings.started_at)
-        return _finish(settings, prepared, plan(items, {}, {}), nothing_done, completed=True)
-    store = FeatureStore.open(settings.store) if settings.dry_run else FeatureStore.create_or_open(settings.store)
-    outcomes, known = store.outcomes(digest), store.known_items()
-    planned = plan(items, known, outcomes, redo=settings.redo)
-    progress = Progress.starting(planned, settings.started_at)
-    completed = True
-    if planned.todo and not settings.dry_run:
-        found: dict[str, str] = {}
-        completed = _run(store, prepared, planned, {} if settings.redo else outcomes, progress, found, settings)
-        store.remove_items(moved_away(known, found))
-    return _finish(settings, prepared, planned, progress, completed=completed)
-
-
-def _run(
-    store: FeatureStore,
-    prepared: Prepared,
-    planned: Plan,
-    outcomes: dict[str, Status],
-    progress: Progress,
-    found: dict[str, str],
-    settings: _Settings,
-) -> bool:
-    layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
-    card_toml = prepared.card.to_toml()
-    facts = prepared.facts
-    with store.writer(prepared.recipe, layers=layers, facts=facts, card_toml=card_toml, redo=settings.redo) as writer:
-        pipeline = Pipeline(
-            prepared,
-            writer,
-            outcomes,
-            progress,
-            found=found,
-            options=DecodeOptions(max_pixels=settings.max_pixels),
-            # One more than cores: a thread that waits for the disk or a queue leaves no core idle.
-            workers=(settings.threads or cores()) + 1,
-        )
-        return pipeline.run(planned.todo, settings.on_progress)
-
-
-def _finish(settings: _Settings, prepared: Prepared, planned: Plan, progress: Progress, *, completed: bool) -> Run:
-    items = _by_outcome(progress)
-    if settings.dry_run:
-        items["todo"] = len(planned.todo)
-    return Run(
-        store=settings.store,
-        recipe=prepared.recipe,
-        items=items,
-        rows=progress.rows,
-        elapsed_s=progress.elapsed_s,
-        interrupted=not completed,
-        dry=settings.dry_run,
-    )
-
-
-def _by_outcome(progress: Progress) -> dict[str, int]:
-    return {name: getattr(progress, name) for name in ("done", "partial", "failed", "unchanged", "ignored")}
-
-
-def _halved(error: OutOfMemory, multiple: int) -> int:
-    """Half of the batch that did not fit, in whole rows of several views; a row that does not fit is an end."""
-    if error.batch_size <= multiple:
-        raise error
-    return whole_rows(error.batch_size // 2, multiple)

@@ -1,121 +1,137 @@
-"""What a decoding thread does with one item: read, hash, decode, sample, preprocess."""
+"""What a decoding thread does with one item: read and hash it, decode it once, feed all lanes that need it."""
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import cache, partial
 
 from visfeat.decode import open_decoder
-from visfeat.decode.decoder import DecodeOptions, Decoder
-from visfeat.engine.prepare import Prepared
+from visfeat.decode.decoder import DecodeOptions
 from visfeat.errors import MediaError
 from visfeat.extraction.channel import Aborted
-from visfeat.extraction.inputs import NetworkInput, network_inputs
-from visfeat.extraction.ledger import Finished, Job, Ledger
-from visfeat.frames import StreamInfo
+from visfeat.extraction.lane import Feed, Lane, SharedDecode
+from visfeat.frames import Frame, StreamInfo
 from visfeat.media.item import Kind, MediaItem
 from visfeat.media.read import identify
-from visfeat.store.records import ItemRecord, Status
+from visfeat.store.records import Status
 
 log = logging.getLogger(__name__)
 
-SHORT = "shorter than its last clip: frames are repeated"
 
+@dataclass(frozen=True)
+class Task:
+    """An item, and the lanes that may not know it yet."""
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row on its way to the network, and whose it is."""
+    item: MediaItem
+    lanes: Sequence[Lane]
 
-    job: Job
-    position: int
-    input: NetworkInput
+    @property
+    def at_work(self) -> list[Lane]:
+        """The lanes that are not broken."""
+        return [lane for lane in self.lanes if lane.error is None]
 
 
 class Worker:
-    """Turns items into network inputs; one instance serves all decoding threads."""
+    """Does tasks; one instance serves all decoding threads."""
 
-    def __init__(
-        self,
-        prepared: Prepared,
-        options: DecodeOptions,
-        ledger: Ledger,
-        *,
-        emit: Callable[[Entry], None],
-        finish: Callable[[Finished], None],
-        stopping: threading.Event,
-    ) -> None:
-        """``emit`` takes each input, ``finish`` each item that needs no network; both may block."""
-        self._recipe = prepared.recipe
-        self._preprocess = prepared.preprocessor
-        self._options = replace(
-            options,
-            reducible_to_px=self._preprocess.reducible_to_px,
-            stream=self._recipe.stream,
-            animations=self._recipe.animations,
-        )
-        self._ledger = ledger
-        self._emit = emit
-        self._finish = finish
+    def __init__(self, options: DecodeOptions, stopping: threading.Event) -> None:
+        """``options``: what all lanes have in common; ``stopping``: set where the run is being stopped."""
+        self._options = options
         self._stopping = stopping
 
-    def work(self, item: MediaItem) -> None:
-        """Do one item; whatever is wrong with it becomes its record. Raises Aborted only."""
+    def work(self, task: Task) -> None:
+        """Do one task; whatever is wrong with its item becomes the item's record in each lane."""
         try:
-            item, content = identify(item)
+            item, content = identify(task.item)
         except Exception as error:  # noqa: BLE001 (one strange file must not end the run)
-            self._finish(Finished(ItemRecord(item, None, Status.FAILED, _reason(item, error)), 0))
+            self._refuse(task.item, task, Status.FAILED, _reason(task.item, error))
             return
         if item.kind is Kind.IGNORED:
-            self._finish(Finished(ItemRecord(item, None, Status.IGNORED), 0))
+            self._refuse(item, task, Status.IGNORED)
             return
-        known = self._ledger.known(item.content_hash)
-        if known is not None:
-            info = self._header(item, content)
-            self._finish(Finished(ItemRecord(item, info, known), 0, is_new=False))
-            return
-        job = self._ledger.claim(item)
-        if job is not None:
-            self._extract(job, content)
+        header = cache(partial(self._header, item, content))
+        groups: dict[DecodeOptions, list[Feed]] = {}
+        for lane in task.at_work:
+            options = lane.options(item, self._options)
+            with suppress(Aborted):
+                feed = lane.take(item, partial(header, options))
+                if feed is not None:
+                    groups.setdefault(options, []).append(feed)
+        for options, feeds in groups.items():
+            self._decode(item, content, options, feeds)
 
-    def _header(self, item: MediaItem, content: bytes | None) -> StreamInfo | None:
+    @staticmethod
+    def _refuse(item: MediaItem, task: Task, status: Status, reason: str | None = None) -> None:
+        for lane in task.at_work:
+            with suppress(Aborted):
+                lane.refuse(item, status, reason)
+
+    def _header(self, item: MediaItem, content: bytes | None, options: DecodeOptions) -> StreamInfo | None:
         """What the header says of a file whose content was extracted under another name."""
         try:
-            with closing(open_decoder(item, content, self._options)) as decoder:
+            with closing(open_decoder(item, content, options)) as decoder:
                 return decoder.info
         except Exception as error:  # noqa: BLE001 (its features are there; only the header's facts stay unknown)
             _reason(item, error)
             return None
 
-    def _extract(self, job: Job, content: bytes | None) -> None:
-        """Decode a job's item and emit its inputs."""
-        problem = None
+    def _decode(self, item: MediaItem, content: bytes | None, options: DecodeOptions, feeds: list[Feed]) -> None:
+        """Decode an item once and feed all that share this decode."""
+        group = _Group(item, feeds)
         try:
-            with closing(open_decoder(job.item, content, self._options)) as decoder:
-                job.info = decoder.info
-                self._emit_inputs(job, decoder)
-                # What a decoder learns on the way stands beside what its header said.
-                job.info = replace(decoder.info, notes=tuple(dict.fromkeys((*job.info.notes, *decoder.info.notes))))
-                problem = decoder.problem
-        except Aborted:
-            raise
+            with closing(open_decoder(item, content, options)) as decoder:
+                shared = SharedDecode(decoder, self._stopping)
+                group.each(lambda feed: feed.begin(shared))
+                is_shared = len(feeds) > 1
+                for frame in decoder.frames() if group.feeds else ():
+                    if self._stopping.is_set() or not group.feeds:
+                        return
+                    group.feed(frame.converted_once() if is_shared else frame)
+                if not self._stopping.is_set():
+                    group.each(lambda feed: feed.finish(decoder))
         except Exception as error:  # noqa: BLE001 (one strange file must not end the run, nor a decoder's bug)
-            self._ledger.failed(job, _reason(job.item, error))
-        if not self._stopping.is_set():
-            self._ledger.decoded(job, problem)
+            if not self._stopping.is_set():
+                group.fail(_reason(item, error))
+        finally:
+            for feed in feeds:
+                feed.close()
 
-    def _emit_inputs(self, job: Job, decoder: Decoder) -> None:
-        for given in network_inputs(decoder, self._recipe, self._preprocess):
-            if self._stopping.is_set():
-                return
-            if not math.isnan(given.start_s) and job.item.kind is Kind.IMAGE:
-                job.item = replace(job.item, kind=Kind.VIDEO)
-            if given.repeated and job.info is not None and SHORT not in job.info.notes:
-                job.info = replace(job.info, notes=(*job.info.notes, SHORT))
-            self._emit(Entry(job, self._ledger.emitted(job), given))
+
+class _Group:
+    """The feeds of one decode that are still to be fed: one that fails leaves the others alone."""
+
+    def __init__(self, item: MediaItem, feeds: Sequence[Feed]) -> None:
+        self.feeds = list(feeds)
+        self._item = item
+
+    def each(self, do: Callable[[Feed], None]) -> None:
+        """Do it to each feed; one that raises is told why it failed, and gets no more."""
+        for feed in tuple(self.feeds):
+            try:
+                do(feed)
+            except Aborted:
+                self.feeds.remove(feed)
+            except Exception as error:  # noqa: BLE001 (what is wrong with it may be wrong for one recipe alone)
+                self.feeds.remove(feed)
+                _tell(feed, _reason(self._item, error))
+
+    def feed(self, frame: Frame) -> None:
+        """Feed each with a frame."""
+        self.each(lambda feed: feed.feed(frame))
+
+    def fail(self, reason: str) -> None:
+        """The decode itself failed."""
+        for feed in self.feeds:
+            _tell(feed, reason)
+
+
+def _tell(feed: Feed, reason: str) -> None:
+    with suppress(Aborted):
+        feed.fail(reason)
 
 
 def _reason(item: MediaItem, error: Exception) -> str:

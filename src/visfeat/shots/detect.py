@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,9 +78,17 @@ def shots_of(
 
 
 def shots_of_item(
-    item: MediaItem, detector: ShotDetector, *, threshold: float = THRESHOLD, stream: int | None = None
+    item: MediaItem,
+    detector: ShotDetector,
+    *,
+    threshold: float = THRESHOLD,
+    stream: int | None = None,
+    on_frame: Callable[[], None] = lambda: None,
 ) -> VideoShots:
-    """The shots of a video that was identified, in a decode of its own; raises MediaError."""
+    """The shots of a video that was identified, in a decode of its own; raises MediaError.
+
+    ``on_frame`` is called with each frame and may raise to stop.
+    """
     if item.kind is not Kind.VIDEO:
         raise UnsupportedMedia("not a video")
     with (
@@ -88,6 +96,7 @@ def shots_of_item(
         closing(ShotTracker(detector, threshold=threshold)) as tracker,
     ):
         for frame in decoder.frames():
+            on_frame()
             tracker.feed(frame)
         return VideoShots(item, tracker.finish(), decoder.info.average_fps, decoder.problem)
 

@@ -28,13 +28,19 @@ _TICKS_A_SECOND = 100_000
 class StoredShots:
     """The shots of a store's contents by one network and threshold; its methods may be called from any thread."""
 
-    def __init__(self, store: str | Path, *, threshold: float = THRESHOLD, threads: int | None = None) -> None:
-        """``threads``: how many cores the network may use, None for all. Raises StoreError."""
+    def __init__(
+        self, store: str | Path, *, threshold: float = THRESHOLD, threads: int | None = None, anew: bool = False
+    ) -> None:
+        """``threads``: how many cores the network may use, None for all. ``anew``: what the store knows counts not.
+
+        The store need not be there. Raises StoreError.
+        """
         self.threshold = threshold
-        self._table = ShotTable.create_or_open(store)
+        self._store = Path(store).expanduser().absolute()
         self._threads = threads
         self._digest = BundledModels().load(ModelRequest(SHOT_MODEL)).digest
-        self._known = _by_content(self._table.read(), self._digest, threshold)
+        table = ShotTable.open(self._store) if self._store.exists() and not anew else None
+        self._known = {} if table is None else _by_content(table.read(), self._digest, threshold)
         self._detector: ShotDetector | None = None
         self._lock = threading.Lock()
 
@@ -59,20 +65,26 @@ class StoredShots:
     def keep(self, content_hash: str, shots: Sequence[Shot]) -> None:
         """Write the shots of a content, in place of those that the same network found before. Raises StoreError."""
         with self._lock:
-            self._table.replace(content_hash, shots, threshold=self.threshold, model_digest=self._digest)
+            table = ShotTable.create_or_open(self._store)
+            table.replace(content_hash, shots, threshold=self.threshold, model_digest=self._digest)
             # As the table gives them back, so that a later run sees the very same times.
             self._known[content_hash] = tuple(_stored(shot) for shot in shots)
 
-    def of(self, item: MediaItem) -> tuple[Shot, ...]:
+    def of(
+        self, item: MediaItem, *, stream: int | None = None, on_frame: Callable[[], None] = lambda: None
+    ) -> tuple[Shot, ...]:
         """The shots of an identified video; where they are not known they are found in a decode, and kept.
 
-        Raises MediaError where it cannot be read, StoreError, ModelError.
+        ``stream``: which video stream; a store knows the shots of the best one alone. ``on_frame`` is called with each
+        frame and may raise to stop. Raises MediaError where the video cannot be read, StoreError, ModelError.
         """
-        known = self.known(item.content_hash)
+        known = self.known(item.content_hash) if stream is None else None
         if known is not None:
             return known
-        self.keep(item.content_hash, shots_of_item(item, self.detector(), threshold=self.threshold).shots)
-        return self.known(item.content_hash) or ()
+        found = shots_of_item(item, self.detector(), threshold=self.threshold, stream=stream, on_frame=on_frame).shots
+        if stream is None:
+            self.keep(item.content_hash, found)
+        return found
 
 
 def ensure_shots(

@@ -50,6 +50,7 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     max_pixels: int | None = None,
     threads: int | None = None,
     pipe: BinaryIO | None = None,
+    prepared: Prepared | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     report: Report = lambda _: None,
     **options: Any,
@@ -57,8 +58,9 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     """Extract a live source into a store until it ends, ``live_s`` or ``max_frames`` are reached, or Ctrl-C.
 
     ``source``: ``-`` for standard input (``pipe`` stands in for it), ``/dev/video0``, or a URL such as ``rtsp://...``.
-    ``recipe`` and ``options`` as for ``extract``. Each run is an item of its own; its rows can be read while it runs, a
-    few seconds late. ``on_full`` as for ``Stream``: unless said, a pipe waits for the network, other sources do not.
+    ``recipe`` and ``options`` as for ``extract``; ``prepared`` stands in for both. Each run is an item of its own; its
+    rows can be read while it runs, a few seconds late. ``on_full`` as for ``Stream``: unless said, a pipe waits for the
+    network, other sources do not.
 
     Ctrl-C is how a live source ends: what was seen is kept and counts as done. Raises MediaError where the source
     cannot be opened, and what ``extract`` raises.
@@ -67,10 +69,10 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     if address is None:
         raise UsageError(f"{source}: no live source; there are -, /dev/video0 and URLs such as rtsp://HOST/PATH")
     said = {} if recipe is None or isinstance(recipe, Recipe) else run_options(recipe)
-    wanted = recipe_of(recipe, options)
+    wanted = recipe_of(recipe, options) if prepared is None else prepared.recipe
     check_streamable(wanted)
     check_bounds(live_s, max_frames)
-    prepared = prepare(wanted, threads=threads or said.get("threads"), report=report)
+    prepared = prepared or prepare(wanted, threads=threads or said.get("threads"), report=report)
     bound_s = None if live_s is None else Fraction(live_s)
     frames = live_source(
         address,
@@ -92,8 +94,7 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
         recording.finish()
     if not completed:
         report("stopped; what was seen is in the store")
-    items = {name: getattr(progress, name) for name in ("done", "partial", "failed", "unchanged", "ignored")}
-    return Run(opened.path, prepared.recipe, items, progress.rows, progress.elapsed_s)
+    return Run(opened.path, prepared.recipe, progress.by_outcome, progress.rows, progress.elapsed_s)
 
 
 def item_of(address: LiveAddress, format_name: str) -> MediaItem:

@@ -1,0 +1,136 @@
+"""Orders: what a run is asked for, one a recipe, and the lanes that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from visfeat.engine.prepare import Prepared, prepare
+from visfeat.engine.resolve_shots import SHOT_MODEL, shots_digest
+from visfeat.errors import OutOfMemory
+from visfeat.extraction.feature_lane import FeatureLane
+from visfeat.extraction.lane import Lane
+from visfeat.extraction.progress import Progress
+from visfeat.extraction.settings import SHOTS, Settings
+from visfeat.extraction.shot_lane import ShotLane
+from visfeat.media.item import Kind
+from visfeat.recipe import Recipe
+from visfeat.shots.ensure import StoredShots
+from visfeat.store.records import KnownItem, LayerShape, Status
+from visfeat.views import whole_rows
+
+if TYPE_CHECKING:
+    from visfeat.store.feature_store import FeatureStore
+
+
+@dataclass
+class Site:
+    """Where an order is carried out: the store, what it knows, and what the run finds."""
+
+    store: FeatureStore
+    known: Mapping[str, KnownItem]
+    shots: StoredShots | None
+    found: dict[str, str]
+    """URI -> content hash of what this run read."""
+
+
+class Order(Protocol):
+    """One recipe of a run."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """With every field filled in."""
+
+    @property
+    def needs_shots(self) -> bool:
+        """Whether it has to know where videos are cut."""
+
+    def outcomes(self, site: Site) -> dict[str, Status]:
+        """How far each content came, by content hash."""
+
+    def lane(
+        self, site: Site, outcomes: dict[str, Status], progress: Progress, settings: Settings
+    ) -> AbstractContextManager[Lane]:
+        """The lane; on leaving the context what was finished is committed."""
+
+    def smaller(self, error: OutOfMemory, settings: Settings) -> Order:
+        """The same with smaller batches; raises the error where there are none."""
+
+
+class FeatureOrder:
+    """The features of a recipe."""
+
+    def __init__(self, wanted: Recipe, settings: Settings) -> None:
+        """Prepare the network of ``wanted``, the recipe as the user wrote it. Raises as ``prepare`` does."""
+        self._wanted = wanted
+        self._prepared: Prepared = prepare(wanted, threads=settings.threads, report=settings.report)
+
+    @property
+    def recipe(self) -> Recipe:
+        """With every field filled in."""
+        return self._prepared.recipe
+
+    @property
+    def needs_shots(self) -> bool:
+        """Where it takes frames by shot."""
+        return self.recipe.frames_per_shot is not None
+
+    def outcomes(self, site: Site) -> dict[str, Status]:
+        """What the store holds for the recipe."""
+        return site.store.outcomes(self.recipe.digest)
+
+    @contextmanager
+    def lane(self, site: Site, outcomes: dict[str, Status], progress: Progress, settings: Settings) -> Iterator[Lane]:
+        """A lane with a writer of its own."""
+        prepared = self._prepared
+        writer = site.store.writer(
+            prepared.recipe,
+            layers=[LayerShape(name, shape) for name, shape in prepared.row_shapes.items()],
+            facts=prepared.facts,
+            card_toml=prepared.card.to_toml(),
+            redo=settings.redo,
+        )
+        with writer:
+            before = {} if settings.redo else outcomes
+            yield FeatureLane(prepared, writer, before, progress, found=site.found, shots=site.shots)
+
+    def smaller(self, error: OutOfMemory, settings: Settings) -> FeatureOrder:
+        """Half of the batch that did not fit, in whole rows of several views; a row that does not fit is an end."""
+        multiple = self._wanted.crops or 1
+        if error.batch_size <= multiple:
+            raise error
+        size = whole_rows(error.batch_size // 2, multiple)
+        settings.report(f"{error}; starting its batches anew with {size} at a time")
+        return FeatureOrder(self._wanted.but(batch_size=size), settings)
+
+
+class ShotOrder:
+    """The table of shots."""
+
+    needs_shots = True
+
+    def __init__(self, stream: int | None = None) -> None:
+        """``stream``: which video stream, None for the best."""
+        self.recipe = Recipe(
+            name=SHOTS, model=f"bundled/{SHOT_MODEL}", every_frame=True, stream=stream, shots_digest=shots_digest()
+        )
+
+    def outcomes(self, site: Site) -> dict[str, Status]:
+        """What the table holds; an image that the store knows has no shots."""
+        assert site.shots is not None
+        images = {item.content_hash for item in site.known.values() if item.kind is Kind.IMAGE}
+        # Which stream the table's shots are of is not written down.
+        known = site.shots.contents if self.recipe.stream is None else frozenset[str]()
+        return dict.fromkeys(known, Status.DONE) | dict.fromkeys(images, Status.IGNORED)
+
+    @contextmanager
+    def lane(self, site: Site, outcomes: dict[str, Status], progress: Progress, settings: Settings) -> Iterator[Lane]:
+        """A lane that writes what it finds at once."""
+        assert site.shots is not None
+        yield ShotLane(site.shots, outcomes, progress, stream=self.recipe.stream, report=settings.report)
+
+    def smaller(self, error: OutOfMemory, settings: Settings) -> Order:  # noqa: ARG002 (the protocol's)
+        """Its batches are of one."""
+        raise error
