@@ -9,8 +9,11 @@ import pytest
 import tomli_w
 from safetensors.numpy import save_file
 
+from visfeat.engine.loading import card_of
+from visfeat.engine.prepare import prepare
 from visfeat.errors import ModelError, UnknownModel, UsageError
 from visfeat.models.lstm import read_run, with_run
+from visfeat.models.registry import load_model, model_names
 from visfeat.recipe import Recipe
 from visfeat.temporal.attention import attention_of, random_attention
 from visfeat.temporal.lstm import lstm_of, random_lstm
@@ -125,6 +128,28 @@ def test_a_run_of_pictures_is_no_sequence_model(tmp_path: Path) -> None:
     (run / "model.toml").write_text(tomli_w.dumps({"name": "digits"}))
     with pytest.raises(ModelError, match="no sequence model"):
         read_run(str(run))
+
+
+def test_runs_are_listed_and_show_the_layers_of_their_network(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "runs" / "broken").mkdir(parents=True)
+    (tmp_path / "runs" / "broken" / "model.toml").write_text("[")
+    run_in(tmp_path / "runs" / "moves", recipe={"model": "bundled/efficientnet_lite0"})
+    monkeypatch.chdir(tmp_path)
+    assert model_names("lstm:*") == ["lstm:moves"]
+    assert card_of("lstm:moves").name == "bundled/efficientnet_lite0"
+
+
+@pytest.mark.parametrize(
+    "recipe", [Recipe(model="lstm:moves"), FRAMES.but(temporal="mean"), FRAMES.but(segments="shots")]
+)
+def test_what_makes_rows_alone_refuses_to_pool_them(recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match="rows are pooled over time in a store"):
+        prepare(recipe)
+
+
+def test_only_extraction_runs_an_lstm() -> None:
+    with pytest.raises(UnknownModel, match="visfeat extract --model lstm:moves runs both"):
+        load_model("lstm:moves")
 
 
 def test_no_run_is_no_model(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from visfeat.card import ModelCard
 from visfeat.errors import CannotPack, UsageError
 from visfeat.models.cache import cache_key, cached
 from visfeat.models.cache import store as keep
+from visfeat.models.lstm import rows_model
 from visfeat.models.packed import SUFFIX, PackedModel
 from visfeat.models.registry import load_model, source_of
 from visfeat.models.source import FunctionModel, LoadedModel
@@ -128,10 +129,13 @@ def pack_model(
 
 
 def card_of(model: str, *, weights: str | None = None, size_px: int | None = None) -> ModelCard:
-    """The card of a model; for names and shapes random weights will do, so that nothing is fetched.
+    """The card of a model, of ``lstm:RUN`` that of the network whose rows it reads.
+
+    For names and shapes random weights will do, so that nothing is fetched.
 
     ``weights``: as for extract; None takes the pretrained ones where they are packed already, else random ones.
     """
+    model = rows_model(model)
     if weights is None:
         found = _from_cache(model, "pretrained", size_px)
         if found is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.runs import CARD, SEQUENCE, read_card, run_folder
+from visfeat.models.runs import CARD, RUNS, SEQUENCE, read_card, run_folder
 from visfeat.recipe import SAMPLING_FIELDS, TEMPORAL_FIELDS, Recipe, in_fields
 
 PREFIX = "lstm:"
@@ -67,6 +67,31 @@ def with_run(recipe: Recipe) -> Recipe:
     if said.keys() & set(SAMPLING_FIELDS):
         said = dict.fromkeys(SAMPLING_FIELDS) | {"every_frame": False, "keyframes": False} | said
     return base.but(**(said | {"temporal": "lstm", "temporal_model": name}))
+
+
+def rows_model(model: str) -> str:
+    """The network whose rows an ``lstm:RUN`` reads; any other model as it is. Raises as ``read_run`` does."""
+    return read_run(model.removeprefix(PREFIX)).recipe.model if model.startswith(PREFIX) else model
+
+
+def sequence_runs() -> list[str]:
+    """``lstm:NAME`` of each sequence model in the folder runs, where there is one."""
+    folders = sorted(path.parent for path in Path(RUNS).glob(f"*/{CARD}"))
+    return [PREFIX + folder.name for folder in folders if _is_sequence(folder)]
+
+
+def _is_sequence(folder: Path) -> bool:
+    try:
+        return "sequence" in read_card(folder)
+    except ModelError:
+        return False  # a damaged card is said by whoever asks for that run
+
+
+def refuse_pooled(recipe: Recipe) -> None:
+    """Raise UsageError for a recipe that has no rows of its own, where only rows can be made."""
+    if recipe.model.startswith(PREFIX) or recipe.rows_recipe is not recipe:
+        said = recipe.temporal or recipe.segments or recipe.model
+        raise UsageError(f"{said}: rows are pooled over time in a store (visfeat extract) or by an Extractor, not here")
 
 
 def _said(recipe: Recipe) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from visfeat.errors import MissingExtra, UnknownModel, nearest_names
+from visfeat.models.lstm import PREFIX, sequence_runs
 from visfeat.models.packed import SUFFIX
 from visfeat.models.runs import is_run
 from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
@@ -58,7 +59,7 @@ def model_names(pattern: str = "*") -> list[str]:
             full = f"{prefix}/{name}"
             if fnmatchcase(full if "/" in pattern else name, pattern):
                 found.append(full)
-    return found
+    return found + [name for name in sequence_runs() if fnmatchcase(name, pattern)]
 
 
 def missing_sources() -> list[str]:
@@ -77,6 +78,10 @@ def _entry_of(model: str) -> tuple[Plugin, str]:
         return plugin("visfeat.models", ending), model
     if is_run(model):
         return plugin("visfeat.models", "run"), model
+    if model.startswith(PREFIX):
+        raise UnknownModel(
+            f"{model}: an LSTM reads the rows of another model; visfeat extract --model {model} runs both"
+        )
     prefix, slash, name = model.partition("/")
     table = plugins("visfeat.models")
     if slash and prefix in table and name:
