@@ -111,7 +111,10 @@ def extract_many(  # noqa: PLR0913 (what the whole path can be told, all by name
     settings = Settings(said_by(recipes, given), redo, dry_run, on_progress, report)
     wanted = [None if recipe == SHOTS else with_run(recipe_of(recipe, options)) for recipe in recipes]
     orders = _Orders(settings, options.get("stream"))
-    items = _find_and_prepare(find_media(sources, listed=listed), wanted, orders)
+    # Shots that are pooled over are found in the same decode.
+    by_shot = any(recipe is not None and recipe.segments is not None for recipe in wanted)
+    needed = [*wanted, None] if by_shot else wanted
+    items = _find_and_prepare(find_media(sources, listed=listed), needed, orders)
     parts = _extract(items, orders.all, settings)
     runs = [_run_of(parts[orders.number(recipe)], settings) for recipe in wanted]
     # Without sources: all items of the store.
