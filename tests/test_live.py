@@ -148,7 +148,11 @@ def test_a_source_that_stays_lost_is_given_up(tmp_path):
         source = live_source(address, Recipe(), report=lines.append, back_off_s=(0.01, 0.02))
         assert 20 <= len(list(source.frames())) <= 30
     assert "lost after" in (source.problem or "")
-    assert [line.rpartition("; ")[2] for line in lines] == ["trying again in 0.01 s", "trying again in 0.02 s", "given up"]
+    assert [line.rpartition("; ")[2] for line in lines] == [
+        "trying again in 0.01 s",
+        "trying again in 0.02 s",
+        "given up",
+    ]
 
 
 def test_an_http_source_that_comes_to_its_end_is_not_asked_again(tmp_path):

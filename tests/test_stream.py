@@ -142,8 +142,7 @@ def test_an_error_of_the_frames_comes_after_the_rows_before_it():
 def test_an_error_of_the_network_is_raised_to_who_feeds():
     stream = Stream(prepared=prepared_with(MeanColor(1, breaks_after=2), RECIPE.but(every_frame=True)), frame_rate=10)
     with pytest.raises(EngineError, match="breaks here"):
-        for level in range(100):
-            stream.feed(gray(level))
+        list(map(stream.feed, [gray(level) for level in range(100)]))
     with pytest.raises(EngineError, match="breaks here"):
         stream.finish()
 
@@ -247,9 +246,9 @@ def test_nothing_is_fed_after_the_end():
 
 
 def test_pictures_have_no_keyframes():
-    with Stream(prepared=prepared_with(recipe=RECIPE.but(keyframes=True))) as stream:
-        with pytest.raises(UsageError, match="keyframes"):
-            stream.feed(gray(1))
+    prepared = prepared_with(recipe=RECIPE.but(keyframes=True))
+    with Stream(prepared=prepared) as stream, pytest.raises(UsageError, match="keyframes"):
+        stream.feed(gray(1))
 
 
 def test_rate_times_are_those_of_the_file(video):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,15 @@ def is_live(media: list[str] | None, given: dict[str, Any]) -> bool:
         raise UsageError(f"{live[0]}: a live source is extracted alone")
     for name in _NOT_LIVE:
         if given[name]:
-            raise UsageError(
-                f"--{name.replace('_', '-')}: a live source is never there twice"
-            )
+            raise UsageError(f"--{name.replace('_', '-')}: a live source is never there twice")
     if len(given["recipe"] or []) > 1:
         raise UsageError("--recipe: a live source takes one")
     return True
+
+
+def end_on_terminate() -> None:
+    """Let SIGTERM, which services and ``timeout`` send, end a live source as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def record_live(
@@ -48,6 +52,7 @@ def record_live(
     """Record a live source as the command line says; ``options`` as for ``visfeat.extract``."""
     from visfeat.streaming.record import record
 
+    end_on_terminate()
     plain = {name: value for name, value in options.items() if name not in _NOT_LIVE}
     bound = given["live_s"]
     return record(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from visfeat.cli.live import end_on_terminate
 from visfeat.cli.parsing import duration_s
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def watch(
     """
     from visfeat.streaming.watch import watch as watch_source
 
+    end_on_terminate()
     watched = watch_source(
         source,
         against,
