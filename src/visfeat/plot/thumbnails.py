@@ -111,8 +111,8 @@ def apart(wanted: Sequence[float], width: float, length: float) -> list[float] |
     All lie at least half a width inside ``[0, length]``; None where they do not fit. Isotonic regression by pooling
     neighbors that are in each other's way.
 
-    >>> apart([1.0, 2.0, 2.5], 1.0, 9.0), apart([1.0, 1.0], 1.0, 1.5)
-    ([0.8333333333333333, 1.8333333333333333, 2.833333333333333], None)
+    >>> apart([1.0, 1.0, 4.0], 1.0, 9.0), apart([1.0, 1.0], 1.0, 1.5)
+    ([0.5, 1.5, 4.0], None)
     """
     if len(wanted) * width > length:
         return None

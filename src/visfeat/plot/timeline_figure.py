@@ -129,6 +129,7 @@ def _draw(figure: Figure, name: str, seen: Seen, similarity: Similarity | None) 
         box = (_WIDTH_IN - _QUERY_IN + 0.2, bottom_in, _QUERY_IN - 0.4, _CURVE_IN - 0.1)
         _draw_query(figure.add_axes(_share(box, height_in)), similarity)
     for panel in axes[1:]:
+        panel.yaxis.set_label_coords(-0.45 / width_in, 0.5)
         for span in spans[1:] if len(spans) <= _MOST_LINES else ():
             panel.axvline(span.start_s, color=PALE, linewidth=0.8, zorder=0)
     for panel in axes:
