@@ -24,6 +24,7 @@ from visfeat.cli.pack import pack
 from visfeat.cli.plot import plot_app
 from visfeat.cli.samples import samples
 from visfeat.cli.shots import shots
+from visfeat.cli.show import show_app
 from visfeat.cli.train import train
 from visfeat.cli.watch import watch
 from visfeat.errors import VisfeatError
@@ -40,6 +41,7 @@ app = typer.Typer(
 for command in (extract, info, failures, export, models, layers, pack, shots, samples, watch, train, demo, doctor):
     app.command()(command)
 app.add_typer(plot_app, name="plot")
+app.add_typer(show_app, name="show")
 app.add_typer(cache_app, name="cache")
 
 

@@ -16,6 +16,13 @@ def duration_s(text: str, *, option: str) -> Fraction:
         raise UsageError(f"{option} {text}: {error}") from None
 
 
+def moment_s(text: str, *, option: str) -> Fraction:
+    """Seconds after the first frame, as ``duration_s`` takes them, or 0; raises UsageError."""
+    if text.strip().rstrip("smihn ").strip("0.") == "" and text.strip()[:1] == "0":
+        return Fraction(0)
+    return duration_s(text, option=option)
+
+
 def words(text: str | None) -> tuple[str, ...] | None:
     """The parts of a list separated by commas; None stays None."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from visfeat.card import ModelCard
 from visfeat.errors import UsageError
+from visfeat.flow.dis import DisFlow
 from visfeat.flow.field import FlowEstimator
 from visfeat.recipe import Recipe
 
@@ -18,7 +19,7 @@ def with_flow(recipe: Recipe, card: ModelCard) -> tuple[Recipe, FlowEstimator | 
     if card.input.kind != "flow":
         return recipe.but(input=None), None
     how = recipe.flow or ("dis" if recipe.flow_weights is None else "raft")
-    estimator, digest = _raft(recipe) if how == "raft" else (_dis(recipe), None)
+    estimator, digest = estimator_of(how, recipe.flow_weights)
     return recipe.but(input="flow", flow=how, flow_weights_digest=digest), estimator
 
 
@@ -39,18 +40,17 @@ def _check(recipe: Recipe, card: ModelCard) -> None:
             raise UsageError(f"--{option}: {card.name} sees {channels} channels, so it needs {channels} numbers")
 
 
-def _dis(recipe: Recipe) -> FlowEstimator:
-    from visfeat.flow.dis import DisFlow
-
-    if recipe.flow_weights is not None:
-        raise UsageError(f"--flow-weights {recipe.flow_weights}: dis has no weights; say --flow raft")
-    return DisFlow()
-
-
-def _raft(recipe: Recipe) -> tuple[FlowEstimator, str]:
+def estimator_of(how: str, weights: str | None) -> tuple[FlowEstimator, str | None]:
+    """The estimator of that name, and the digest of its weights; raises as ``with_flow`` does."""
+    if how == "dis":
+        if weights is not None:
+            raise UsageError(f"--flow-weights {weights}: dis has no weights; say --flow raft")
+        return DisFlow(), None
+    if how != "raft":
+        raise UsageError(f"--flow {how}: there are dis and raft")
+    if weights is None:
+        raise UsageError("--flow raft: say --flow-weights FILE (torchvision's raft_small or raft_large) or random:SEED")
     from visfeat.engine.raft import RaftFlow
 
-    if recipe.flow_weights is None:
-        raise UsageError("--flow raft: say --flow-weights FILE (torchvision's raft_small or raft_large) or random:SEED")
-    estimator = RaftFlow.load(recipe.flow_weights)
-    return estimator, estimator.digest
+    raft = RaftFlow.load(weights)
+    return raft, raft.digest
