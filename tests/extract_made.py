@@ -84,9 +84,9 @@ def run_lanes(
         for network, recipe in networks:
             outcomes = store.outcomes(recipe.digest)
             planned = plan(items, store.known_items(), outcomes)
-            layers = [LayerShape("mean", (3,))]
-            writer = stack.enter_context(store.writer(recipe, layers=layers, facts=network.facts, card_toml=""))
             prepared = Prepared(recipe, CARD, network, dict(network.facts))
+            layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
+            writer = stack.enter_context(store.writer(recipe, layers=layers, facts=network.facts, card_toml=""))
             lanes.append(FeatureLane(prepared, writer, outcomes, Progress.starting(planned, time.monotonic())))
             todo.append({item.uri for item in planned.todo})
         tasks = [

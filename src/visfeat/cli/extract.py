@@ -18,6 +18,7 @@ from visfeat.errors import UsageError
 
 if TYPE_CHECKING:
     from visfeat.extraction.run import Run
+    from visfeat.extraction.settings import RecipeLike
 
 MODEL, FRAMES, CLIPS = "Model", "Which frames of a video", "Clips, for networks that see several frames at once"
 PICTURE, VECTOR, COMPUTE = "Picture", "Vector", "Computing"
@@ -135,7 +136,7 @@ def extract(
     if media and is_live(media, given):
         runs = [_run_live(media[0], given, options)]
     else:
-        runs = _run(media or [], list_, _recipes(given), options, quiet=quiet)
+        runs = _run(media or [], list_, *_recipes(given, options), quiet=quiet)
     _print(runs, as_json=json_, quiet=quiet)
     raise typer.Exit(max(run.exit_code for run in runs))
 
@@ -160,9 +161,20 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recipes(given: dict[str, Any]) -> list[str | None]:
-    """The recipe files, or the word shots; one that says nothing where none is named."""
-    return given["recipe"] or [None]
+def _recipes(given: dict[str, Any], options: dict[str, Any]) -> tuple[Sequence[RecipeLike], dict[str, Any]]:
+    """The recipes, and the options that are still to be applied to each; a preset's recipes have taken theirs.
+
+    Recipes are files, or the word shots; one that says nothing where none is named.
+    """
+    if given["preset"] is None:
+        return given["recipe"] or [None], options
+    if given["recipe"]:
+        raise UsageError(f"--preset {given['preset']}: is a recipe of its own; leave --recipe out")
+    from visfeat.presets import presets
+    from visfeat.recipe import Recipe
+
+    fields = {name: value for name, value in options.items() if name in Recipe.model_fields}
+    return presets(given["preset"], fields), {name: options[name] for name in options.keys() - fields.keys()}
 
 
 def _crops(text: str | None) -> int | None:
@@ -179,7 +191,7 @@ def _pools(text: str | None) -> str | tuple[str, ...] | None:
 
 
 def _run(
-    media: list[str], list_: str | None, recipes: Sequence[str | None], options: dict[str, Any], *, quiet: bool
+    media: list[str], list_: str | None, recipes: Sequence[RecipeLike], options: dict[str, Any], *, quiet: bool
 ) -> list[Run]:
     from visfeat.extraction.run import extract_many
     from visfeat.media.find import read_list
@@ -190,12 +202,14 @@ def _run(
 
 
 def _run_live(source: str, given: dict[str, Any], options: dict[str, Any]) -> Run:
-    (recipe,) = _recipes(given)
+    recipes, options = _recipes(given, options)
+    if len(recipes) > 1:
+        raise UsageError(f"{source}: a live source takes one recipe at a time")
     with _progress(given["quiet"]) as (on_progress, report):
         return record_live(
             source,
             given,
-            options | {"recipe": recipe},
+            options | {"recipe": recipes[0]},
             on_progress=lambda progress: on_progress([progress]),
             report=report,
         )
