@@ -84,7 +84,7 @@ def test_gray_pictures_of_three_equal_channels_are_those_of_one(seed):
 
 
 def test_convolution_over_time(seed):
-    network = trained(C3d(3, size_px=(16, 16), width=2, batch_norm=True), 3, 4, 16, 16)
+    network = trained(C3d(3, clip_frames=4, size_px=(16, 16), width=2, batch_norm=True), 3, 4, 16, 16)
     layer = network.group1[0]
     clip = torch.randn(1, 3, 3, 4, 5)
     expected = f.convolution_3d(clip[0].numpy(), layer.weight.detach().numpy(), layer.bias.detach().numpy(), padding=1)
@@ -191,7 +191,8 @@ def test_an_unfrozen_backbone_learns():
 
 @pytest.mark.parametrize(("frames", "side"), [(16, 112), (8, 40), (20, 64), (2, 16)])
 def test_c3d_takes_clips_of_any_length_and_size(frames, side):
-    assert C3d(3, size_px=(side, side), width=2)(torch.zeros(1, 3, frames, side, side)).shape == (1, 3)
+    network = C3d(3, clip_frames=frames, size_px=(side, side), width=2)
+    assert network(torch.zeros(1, 3, frames, side, side)).shape == (1, 3)
 
 
 def test_c3d_of_full_width_has_the_papers_layers():

@@ -93,6 +93,7 @@ def _cnn(settings: Settings, spec: InputSpec, classes: int) -> Cnn:
 def _c3d(settings: Settings, spec: InputSpec, classes: int) -> C3d:
     return C3d(
         classes,
+        clip_frames=spec.clip_frames,
         size_px=spec.size_px,
         width=settings.width or 64,
         dropout=0.5 if settings.dropout is None else settings.dropout,
