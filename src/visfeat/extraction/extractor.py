@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from visfeat.decode import open_decoder
-from visfeat.decode.decoder import DecodeOptions
+from visfeat.decode.decoder import DecodeOptions, Decoder
 from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import Prepared, prepare
+from visfeat.engine.resolve_shots import shot_fields
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.pooled_features import pooled_pictures, pooled_video
@@ -27,6 +29,10 @@ from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify
 from visfeat.models.lstm import with_run
 from visfeat.recipe import SAMPLING_FIELDS, Recipe, recipe_of
+from visfeat.sample import evenly_spaced
+from visfeat.shots.detect import shots_of_item
+from visfeat.shots.ensure import times_in_shots
+from visfeat.shots.transnetv2 import ShotDetector
 from visfeat.temporal.pooling import PooledRecipe, resolve_pooled
 
 _SAMPLING = (*SAMPLING_FIELDS, "stream", "stride", "clip_fps", "consecutive", "tail")
@@ -96,13 +102,15 @@ class Extractor:
         if unknown:
             raise UsageError(f"{unknown[0]}: video() takes {', '.join(_SAMPLING)}; make an Extractor for other options")
         recipe = recipe_of(self.recipe, sampling)
+        recipe = recipe.but(**shot_fields(recipe))
         with _naming(path):
             item, content = _identified(path)
             if item.kind is Kind.IMAGE:
                 recipe = recipe.but(animations="video")
             options = replace(self._options, stream=recipe.stream, animations=recipe.animations)
             with closing(open_decoder(item, content, options)) as decoder:
-                values, given, labels = self._run(network_inputs(decoder, recipe, self._preprocess))
+                times_s = _times_in_shots(item, recipe, decoder)
+                values, given, labels = self._run(network_inputs(decoder, recipe, self._preprocess, times_s=times_s))
             if not given:
                 raise BrokenMedia("no frame to extract")
         columns = {
@@ -186,6 +194,15 @@ def _identified(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
     if item.kind is Kind.IGNORED:
         raise UnsupportedMedia("neither an image nor a video")
     return item, content
+
+
+def _times_in_shots(item: MediaItem, recipe: Recipe, decoder: Decoder) -> Iterator[Fraction] | None:
+    """When to look, for a recipe that takes frames by shot: those are found first; an animation is one shot."""
+    if recipe.frames_per_shot is None:
+        return None
+    if item.kind is not Kind.VIDEO:
+        return evenly_spaced(recipe.frames_per_shot, decoder.measure_duration_s())
+    return times_in_shots(shots_of_item(item, ShotDetector(), stream=recipe.stream).shots, recipe.frames_per_shot)
 
 
 @contextmanager

@@ -102,12 +102,14 @@ class InputAssembler:
             yield from (_joined(window, self._recipe) for window in self._windows.feed(seen))
 
 
-def network_inputs(decoder: Decoder, recipe: Recipe, preprocess: Preprocessor) -> Iterator[NetworkInput]:
+def network_inputs(
+    decoder: Decoder, recipe: Recipe, preprocess: Preprocessor, *, times_s: Iterator[Fraction] | None = None
+) -> Iterator[NetworkInput]:
     """All inputs of an open decoder's item: each frame is decoded and prepared once.
 
-    The recipe has no open field. Raises MediaError where a frame cannot be decoded.
+    The recipe has no open field; where it takes frames by shot, ``times_s`` says when. Raises MediaError where a frame
+    cannot be decoded.
     """
-    times_s = None
     if recipe.frames is not None and recipe.clip is None:
         times_s = evenly_spaced(recipe.frames, decoder.measure_duration_s())
     assembler = InputAssembler(recipe, preprocess, times_s=times_s)

@@ -39,7 +39,8 @@ class StoredShots:
         self._store = Path(store).expanduser().absolute()
         self._threads = threads
         self._digest = BundledModels().load(ModelRequest(SHOT_MODEL)).digest
-        table = ShotTable.open(self._store) if self._store.exists() and not anew else None
+        is_there = self._store.is_dir() and any(self._store.iterdir())
+        table = ShotTable.open(self._store) if is_there and not anew else None
         self._known = {} if table is None else _by_content(table.read(), self._digest, threshold)
         self._detector: ShotDetector | None = None
         self._lock = threading.Lock()
