@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -20,9 +21,14 @@ from stream_made import CLIPS, COMMAND, piped, prepared_with, write_levels
 from visfeat.cli.live import is_live
 from visfeat.errors import MediaError, UsageError
 from visfeat.extraction.extractor import Extractor
+from visfeat.media.address import LiveAddress
 from visfeat.store.feature_store import FeatureStore
+from visfeat.streaming.drive import Drive
 from visfeat.streaming.record import RUNNING, record
+from visfeat.streaming.source import live_source
+from visfeat.streaming.stream import Stream
 
+PIPE = LiveAddress("-", "pipe")
 SMALL = ["--size", "64", "--every", "0.2s"]
 PATIENCE_S = 60
 
@@ -147,6 +153,25 @@ def test_options_that_do_not_go_with_the_source_are_refused(media, given, match)
         is_live(media, NOTHING | given)
     assert is_live(["-"], NOTHING)
     assert not is_live(["a.mp4"], NOTHING)
+
+
+def test_a_source_that_falls_silent_is_ended(video):
+    content, got = video.read_bytes(), []
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file, os.fdopen(writing, "wb") as stays_open:
+        stays_open.write(content[: len(content) // 2])
+        stays_open.flush()
+        source = live_source(PIPE, RECIPE, pipe=file)
+        assert Drive(Stream(prepared=prepared_with()), source, got.extend).run(silence_s=0.5)
+    assert len(got) >= 1
+
+
+def test_a_slow_network_is_no_silence_of_the_source(video, pipe):
+    slow, got = MeanColor(1, on_batch=lambda _: time.sleep(0.5)), []
+    stream = Stream(prepared=prepared_with(slow, RECIPE.but(every_s="1/2")))
+    source = live_source(PIPE, RECIPE, pipe=pipe(video.read_bytes()))
+    assert Drive(stream, source, got.extend).run(silence_s=0.3)
+    assert len(got) == 8
 
 
 # The command, in a process of its own.

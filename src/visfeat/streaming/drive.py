@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from visfeat.streaming.rows import StreamRow
@@ -25,9 +24,9 @@ class Drive:
     def run(self, *, silence_s: float | None = None, tick: Callable[[], None] = lambda: None) -> bool:
         """Run to the end of the source; returns False where an interrupt ended it before, with all rows handed over.
 
-        ``silence_s``: a source that gives no frame for so long counts as ended. ``tick`` is called about ten times a
-        second. A second interrupt gives up the rows that are still to come. Raises what went wrong with frames, network
-        or ``take``.
+        ``silence_s``: a source that is asked for a frame and gives none for so long counts as ended. ``tick`` is called
+        about ten times a second. A second interrupt gives up the rows that are still to come. Raises what went wrong
+        with frames, network or ``take``.
         """
         self._reader = Reader(self._stream, self._source.frames())
         taking = threading.Thread(target=self._take_all, name="visfeat-rows", daemon=True)
@@ -57,7 +56,7 @@ class Drive:
         while taking.is_alive():
             taking.join(POLL_S)
             tick()
-            if silence_s is not None and time.monotonic() - self._source.last_frame_at_s > silence_s:
+            if silence_s is not None and self._source.silent_s > silence_s:
                 self._end()
                 silence_s = None
 

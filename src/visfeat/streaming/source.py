@@ -52,10 +52,10 @@ class FrameSource:
         self.name = name
         self.problem: str | None = None
         self.num_frames = 0
-        self.last_frame_at_s = time.monotonic()
-        """When the last frame came, by ``time.monotonic``."""
         self.end_s = Fraction(0)
         """Until when the last frame was on display."""
+        self._asked_at_s: float | None = None
+        """Since when a frame is waited for, by ``time.monotonic``; None while nobody asks for one."""
         self._notes: dict[str, None] = {}
         self._connect, self._back_off_s, self._report = connect, back_off_s, report
         self._live_s, self._max_frames = live_s, max_frames
@@ -70,9 +70,16 @@ class FrameSource:
         duration_s = float(self.end_s) if self.num_frames else None
         return replace(self._decoder.info, notes=tuple(notes), num_frames=self.num_frames, duration_s=duration_s)
 
+    @property
+    def silent_s(self) -> float:
+        """For how long a frame has been waited for; 0 while the last one is still at work on."""
+        asked_at_s = self._asked_at_s
+        return 0.0 if asked_at_s is None else time.monotonic() - asked_at_s
+
     def frames(self) -> Iterator[Frame]:
         """All frames until the end, the bound, or ``stop``; once. Frames after a gap go on in real time."""
         offset_s, started_s = Fraction(0), time.monotonic()
+        self._asked_at_s = started_s
         while True:
             yield from self._frames_of(self._decoder, offset_s)
             was_lost = getattr(self._decoder, "broke_off", None) is not None
@@ -96,9 +103,10 @@ class FrameSource:
                     if self._is_over(moved):
                         return
                     self.num_frames += 1
-                    self.last_frame_at_s = time.monotonic()
                     self.end_s = moved.end_s or self.end_s
+                    self._asked_at_s = None
                     yield moved
+                    self._asked_at_s = time.monotonic()
                 self.problem = decoder.problem
             except MediaError as error:
                 self.problem = str(error)
