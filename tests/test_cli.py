@@ -92,6 +92,19 @@ def test_info_failures_and_items(capsys, store, media):
         assert out
 
 
+def test_info_and_doctor_are_tables_of_short_lines(capsys, store):
+    lines = [line.rstrip() for line in run(capsys, "info", store)[1].splitlines()]
+    facts = dict(line.strip().split(maxsplit=1) for line in lines if len(line.split()) > 1)
+    assert facts["sampling"] == "every 1 s"
+    assert facts["global_pool"] == "shape 1280, rows 5"
+    assert facts["by_kind"] == "image 4, video 1"
+    assert facts["device"] == "cpu"
+    assert "options" in lines
+    out = run(capsys, "doctor")[1]
+    assert any(line.split() == ["h264", "h264"] for line in out.splitlines())
+    assert max(len(line.rstrip()) for line in [*lines, *out.splitlines()]) < 160
+
+
 def test_export_parquet(capsys, store, tmp_path):
     code, out, _ = run(capsys, "export", store, "--to", "parquet", tmp_path / "out")
     assert code == 0

@@ -10,11 +10,11 @@ from typer import Option
 
 def doctor(json_: Annotated[bool, Option("--json", help="Print JSON, and nothing else.")] = False) -> None:
     """Show versions, CPU features, engines, codecs, GPU and cache, and what is missing with its pip line."""
-    from visfeat.cli.tables import plain, print_facts
+    from visfeat.cli.tables import indented, print_facts
     from visfeat.doctor import examine
 
     findings = examine()
     if json_:
         print(json.dumps(findings))
     else:
-        print_facts((name, plain(value)) for name, value in findings.items())
+        print_facts(indented(findings))

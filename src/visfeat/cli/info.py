@@ -16,7 +16,7 @@ def info(
     json_: Annotated[bool, Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> None:
     """Show what a store holds: items, recipes, rows, size; with --items, every item."""
-    from visfeat.cli.tables import plain, print_facts, print_table
+    from visfeat.cli.tables import indented, print_facts, print_table
     from visfeat.errors import UsageError
     from visfeat.store import open_store
     from visfeat.store.records import Status
@@ -36,7 +36,7 @@ def info(
     if json_:
         print(json.dumps(about))
         return
-    print_facts((name, plain(value)) for name, value in about.items() if name != "recipes")
+    print_facts(indented({name: value for name, value in about.items() if name != "recipes"}))
     for recipe in about["recipes"]:
         print()
-        print_facts((name, plain(value)) for name, value in recipe.items())
+        print_facts(indented(recipe))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,7 +35,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, Text(_shown(value)))
+        table.add_row(name, Text("" if value is None else _shown(value)))
     _console().print(table)
 
 
@@ -54,12 +54,30 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=_NO_FOLD)
 
 
-def plain(value: object) -> object:
-    """Nested values as words."""
+def indented(values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Nested values as names and words for ``print_facts``: what is inside a mapping, or a list of them, is indented.
+
+    >>> list(indented({"a": 1, "b": {"c": [2, 3]}, "d": [{"name": "x", "rows": 4}]}))
+    [('a', 1), ('b', None), ('  c', '2, 3'), ('d', None), ('  x', 'rows 4')]
+    """
+    for name, value in values.items():
+        inner: list[tuple[str, object]] = []
+        if isinstance(value, dict):
+            inner = [(str(key), _words(one)) for key, one in value.items()]
+        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+            for one in value:
+                (_, first), *rest = one.items()
+                inner.append((str(first), _words(dict(rest))))
+        yield (name, None) if inner else (name, _words(value))
+        for key, words in inner:
+            yield f"  {key}", words
+
+
+def _words(value: object) -> object:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
     if isinstance(value, list):
-        return ", ".join(str(plain(inner)) for inner in value)
+        return ", ".join(str(_words(inner)) for inner in value)
     return value
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from visfeat.recipe import Recipe
 from visfeat.store.records import Status, StoredRecipe
 
+_IN_SAMPLING = {"every_frame", "keyframes"}
+"""What the words on sampling say anyway."""
 _WRONG = (Status.FAILED.value, Status.PARTIAL.value)
 
 
@@ -61,11 +64,22 @@ def _recipe_info(stored: StoredRecipe, extractions: Sequence[dict[str, Any]], co
         "name": stored.recipe.name,
         "model": stored.recipe.model,
         "created_at": stored.created_at,
-        "options": stored.recipe.model_dump(mode="json", exclude_none=True, exclude={"name", "model"}),
+        "options": {
+            "sampling": _sampling(stored.recipe),
+            **stored.recipe.model_dump(mode="json", exclude_none=True, exclude={"name", "model", *_IN_SAMPLING}),
+        },
         "contents": dict(sorted(Counter(one["status"] for one in extractions).items())),
         "layers": [{"layer": one.layer, "shape": list(one.shape), "rows": rows} for one in stored.layers],
         "facts": dict(stored.facts),
     }
+
+
+def _sampling(recipe: Recipe) -> str:
+    """Which frames a recipe takes of a video, also where nobody chose."""
+    if recipe.clip is None:
+        return recipe.sampling
+    pace = "of consecutive frames" if recipe.clip_fps is None else f"at {recipe.clip_fps} frames a second"
+    return f"clips of {recipe.clip} frames {pace}, every {recipe.stride or recipe.clip}"
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:
