@@ -21,6 +21,7 @@ from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.engine.resolve_shots import shot_fields
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.extraction.flow import no_motion
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.pooled_features import pooled_pictures, pooled_video
 from visfeat.extraction.vectors import BatchVectors, vectors_of
@@ -142,7 +143,8 @@ class Extractor:
         else:
             rgb = _rgb_of(picture, index)
             frame = FrameBatch.of(Frame(index=-1, start_s=None, end_s=None, is_keyframe=True, rgb=lambda: rgb))
-        pixels = np.repeat(self._preprocess(frame), self._input_shape[0], axis=1)
+        seen = self._preprocess(frame) if self._preprocess.flow is None else no_motion(self._preprocess)[:, None]
+        pixels = np.repeat(seen, self._input_shape[0], axis=1)
         return NetworkInput(pixels, NO_TIME, NO_TIME, np.full(pixels.shape[1], NO_INDEX))
 
     def _run(

@@ -52,16 +52,14 @@ class FlowSteps:
     def finish(self) -> Iterator[Step]:
         """Of a video of one frame, and of a still image: no motion."""
         if self._last is not None and not self._any:
-            sample, picture = self._last
-            yield Step(sample, sample.frame, self._field(picture, picture))
+            sample, _ = self._last
+            yield Step(sample, sample.frame, no_motion(self._preprocess))
 
     def _field(self, before: Picture, after: Picture) -> NDArray[np.uint8]:
         # A frame that stands for two samples does not move, whatever an estimator makes of it.
         if before is after or before.shape != after.shape:
-            coded = np.full((*after.shape[:2], 2), STILL, dtype=np.uint8)
-        else:
-            coded = to_bytes(self._estimate(before, after))
-        return windows(coded, self._preprocess)
+            return no_motion(self._preprocess)
+        return windows(to_bytes(self._estimate(before, after)), self._preprocess)
 
 
 def resized_whole(preprocess: Preprocessor, picture: Picture) -> Picture:
@@ -87,6 +85,11 @@ def windows(coded: NDArray[np.uint8], preprocess: Preprocessor) -> NDArray[np.ui
             # In the mirror what moves right moves left.
             field[..., 0] = np.minimum(2 * STILL - field[..., 0].astype(np.int16), 255)
     return cut_out
+
+
+def no_motion(preprocess: Preprocessor) -> NDArray[np.uint8]:
+    """What the network sees of a picture that stands still: ``(V, height, width, 2)``."""
+    return np.full((preprocess.views, *preprocess.spec.size_px, 2), STILL, dtype=np.uint8)
 
 
 def _window(coded: NDArray[np.uint8], top: int, left: int, size: tuple[int, int]) -> NDArray[np.uint8]:
