@@ -33,6 +33,25 @@ def test_what_is_no_model_is_said_with_the_sources(model):
         load_model(model)
 
 
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        ("resnet50", "did you mean timm/resnet50 or torchvision/resnet50?"),
+        ("efficientnet_lite", "did you mean bundled/efficientnet_lite0?"),
+    ],
+)
+def test_a_name_without_its_source_gets_those_that_may_have_it(model, hint):
+    with pytest.raises(UnknownModel) as caught:
+        load_model(model)
+    assert f"no model {model!r}; {hint} (" in str(caught.value)
+
+
+def test_a_file_of_weights_is_no_model_of_a_zoo():
+    with pytest.raises(UnknownModel) as caught:
+        load_model("mine.pth")
+    assert "did you mean" not in str(caught.value)
+
+
 def test_a_mistyped_source_gets_the_nearest():
     with pytest.raises(UnknownModel, match="did you mean bundled"):
         load_model("bundeld/efficientnet_lite0")

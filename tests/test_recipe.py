@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visfeat.errors import UsageError
+from visfeat.models.cache import cache_key
 from visfeat.recipe import Recipe, recipe_of, run_options
 
 
@@ -16,6 +17,11 @@ def test_the_same_frames_have_the_same_digest_however_asked_for():
     digests = {Recipe(**options).digest for options in ({"every_s": 0.5}, {"fps": 2}, {"every_s": "1/2"})}
     assert len(digests) == 1
     assert Recipe().digest == Recipe(every_s=1).digest
+
+
+def test_random_weights_are_those_of_seed_0():
+    assert Recipe(weights="random").digest == Recipe(weights="random:0").digest != Recipe(weights="random:1").digest
+    assert cache_key("timm/resnet18", weights="random") == cache_key("timm/resnet18", weights="random:0")
 
 
 def test_the_name_is_not_part_of_the_digest_but_every_number_is():

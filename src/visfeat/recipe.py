@@ -155,6 +155,11 @@ class Recipe(BaseModel):
         """Take 29.97 as 2997/100, not as the nearest binary fraction."""
         return None if value is None else positive_fraction(value)
 
+    @field_validator("weights", "flow_weights")
+    @classmethod
+    def _with_seed(cls, value: str | None) -> str | None:
+        return "random:0" if value == "random" else value
+
     @field_validator("layers", mode="before")
     @classmethod
     def _one_layer(cls, value: Any) -> Any:

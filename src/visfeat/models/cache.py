@@ -16,6 +16,7 @@ from pathlib import Path
 from visfeat.card import CARD_VERSION
 from visfeat.errors import ModelError
 from visfeat.models.packed import SUFFIX, PackedModel
+from visfeat.models.source import with_seed
 
 _LIBRARIES = ("torch", "torchvision", "timm", "transformers", "open_clip_torch", "openvino")
 _ZOOS = ("timm", "torchvision", "hf", "open_clip", "i3d")
@@ -49,7 +50,7 @@ def cache_key(
         return None
     facts: dict[str, object] = {
         "model": model,
-        "weights": weights,
+        "weights": with_seed(weights),
         "files": _stamps(weights) + _stamps(model.partition("/")[2]),
         "size_px": size_px,
         "versions": {name: _version(name) for name in _LIBRARIES},

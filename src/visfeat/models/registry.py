@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import re
 from collections.abc import Iterator
@@ -10,13 +11,17 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from visfeat.errors import MissingExtra, UnknownModel, nearest_names
+from visfeat.models.bundled import BundledModels
 from visfeat.models.lstm import PREFIX, sequence_runs
 from visfeat.models.packed import SUFFIX
 from visfeat.models.runs import is_run
-from visfeat.models.source import LoadedModel, ModelRequest, ModelSource
+from visfeat.models.source import LoadedModel, ModelRequest, ModelSource, with_seed
 from visfeat.plugins import Plugin, plugin, plugins
 
 _BY_ENDING = {SUFFIX: "packed", ".onnx": "onnx", ".xml": "onnx"}
+_ZOOS = ("timm", "torchvision")
+_BARE = re.compile(r"[A-Za-z][\w.-]*")
+_OF_WEIGHTS = {".pth", ".pt", ".bin", ".ckpt", ".safetensors"}
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -40,7 +45,7 @@ def load_model(
     entry, name = _entry_of(model)
     with _extra_of(entry):
         source: ModelSource = entry.load()()
-        return source.load(ModelRequest(name, weights, size_px, clip_frames))
+        return source.load(ModelRequest(name, with_seed(weights), size_px, clip_frames))
 
 
 def model_names(pattern: str = "*") -> list[str]:
@@ -88,11 +93,20 @@ def _entry_of(model: str) -> tuple[Plugin, str]:
         return table[prefix], name
     if _FUNCTION.fullmatch(model):
         return table["own"], model
-    hint = nearest_names(prefix, table) if slash else ""
+    hint = nearest_names(prefix, table) if slash else _with_sources(model)
     raise UnknownModel(
         f"no model {model!r}{hint} (a model is SOURCE/NAME with a source of {', '.join(table)}, a file .vfmodel, .onnx "
         "or .xml, the folder of a trained run, or package.module:function; visfeat models PATTERN lists names)"
     )
+
+
+def _with_sources(name: str) -> str:
+    """A bare name with the sources that would have it: listing the zoos' own names would import torch."""
+    if not _BARE.fullmatch(name) or PurePath(name).suffix.lower() in _OF_WEIGHTS:
+        return ""
+    close = difflib.get_close_matches(name, BundledModels().names(), n=1, cutoff=0.8)
+    likely = [f"bundled/{one}" for one in close] or [f"{zoo}/{name}" for zoo in _ZOOS]
+    return f"; did you mean {' or '.join(likely)}?"
 
 
 @contextmanager

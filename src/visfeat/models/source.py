@@ -58,6 +58,11 @@ class ModelRequest:
     clip_frames: int | None = None
 
 
+def with_seed(weights: str) -> str:
+    """``random`` as what it means, ``random:0``, so that both are one model; anything else as it is."""
+    return "random:0" if weights == "random" else weights
+
+
 @runtime_checkable
 class ModelSource(Protocol):
     """A plugin of the group ``visfeat.models``; its name there is the prefix of its models."""
