@@ -17,7 +17,7 @@ SMALLEST_PX = 16
 
 @dataclass(frozen=True)
 class DisFlow:
-    """Dense inverse search with OpenCV's medium settings: 3 ms for 340 x 256 pixels on one core."""
+    """Dense inverse search with OpenCV's medium settings: 10 ms for 340 x 256 pixels on one core."""
 
     def __post_init__(self) -> None:
         """Raises MissingExtra where OpenCV is not installed."""
