@@ -119,7 +119,8 @@ def _keep_best_of_others(scores: NDArray[np.float32], item: NDArray[np.int32], q
 def find_row(reader: SpaceReader, uri: str, at_s: float | None = None) -> int:
     """The index of an image's row, or of the row of a video on display at ``at_s``: the last that starts by then.
 
-    ``uri`` may be a relative path. Raises UsageError as ``neighbors`` does.
+    A video whose rows were pooled to one needs no moment. ``uri`` may be a relative path. Raises UsageError as
+    ``neighbors`` does.
     """
     rows = _rows_of(reader, uri)
     table = reader.metadata_at(rows)
@@ -132,6 +133,8 @@ def find_row(reader: SpaceReader, uri: str, at_s: float | None = None) -> int:
     step = np.diff(starts).max() if len(starts) > 1 else float(reader.space.stored.recipe.interval_s)
     stop = max(ends.max(), starts.max() + step)
     if at_s is None:
+        if len(rows) == 1 and reader.space.stored.recipe.temporal is not None:
+            return int(rows[0])  # its rows were pooled to one, which stands for all of it
         raise UsageError(f"{uri}: a video; say which moment of it, from {starts.min():g} to {stop:g} s")
     before = rows[starts <= at_s]
     if at_s >= stop or len(before) == 0:

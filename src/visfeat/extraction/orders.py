@@ -73,6 +73,11 @@ class FeatureOrder:
         return self._prepared.recipe
 
     @property
+    def row_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Layer -> shape of one row."""
+        return self._prepared.row_shapes
+
+    @property
     def needs_shots(self) -> bool:
         """Where it takes frames by shot."""
         return self.recipe.frames_per_shot is not None

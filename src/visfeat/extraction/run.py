@@ -19,6 +19,8 @@ from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.models.lstm import with_run
 from visfeat.recipe import Recipe, recipe_of
+from visfeat.store import layout
+from visfeat.temporal.pooling import check_fits
 
 __all__ = ["DEFAULT_STORE", "Run", "extract", "extract_many"]
 
@@ -115,6 +117,7 @@ def extract_many(  # noqa: PLR0913 (what the whole path can be told, all by name
     by_shot = any(recipe is not None and recipe.segments is not None for recipe in wanted)
     needed = [*wanted, None] if by_shot else wanted
     items = _find_and_prepare(find_media(sources, listed=listed), needed, orders)
+    _check_pooled(wanted, orders, settings, has_sources=bool(sources or listed))
     parts = _extract(items, orders.all, settings)
     runs = [_run_of(parts[orders.number(recipe)], settings) for recipe in wanted]
     # Without sources: all items of the store.
@@ -160,6 +163,18 @@ def _find_and_prepare(found: Iterable[MediaItem], wanted: Sequence[Recipe | None
         for each in preparing:
             each.result()
     return items
+
+
+def _check_pooled(wanted: Sequence[Recipe | None], orders: _Orders, settings: Settings, *, has_sources: bool) -> None:
+    """Raise what pooling would raise after the rows were made: a model that does not fit them, no rows at all."""
+    for recipe in wanted:
+        if recipe is None or recipe.rows_recipe is recipe:
+            continue
+        if not has_sources:
+            layout.check(settings.store)
+        order = orders.all[orders.number(recipe)]
+        if isinstance(order, FeatureOrder):
+            check_fits(recipe, order.recipe, order.row_shapes)
 
 
 def _extract(items: list[MediaItem], orders: Sequence[Order], settings: Settings) -> list[Part]:

@@ -106,6 +106,11 @@ def resolve_pooled(wanted: Recipe, rows: Recipe, shapes: Shapes, learn: LearnVoc
     return PooledRecipe(resolved, poolings)
 
 
+def check_fits(wanted: Recipe, rows: Recipe, shapes: Shapes) -> None:
+    """Raise, before a row is there, what ``resolve_pooled`` would raise; a vocabulary is learned only then."""
+    resolve_pooled(wanted, rows, shapes, lambda layer, count, _: {"centers": np.zeros((count, shapes[layer][0]))})
+
+
 def _learned(how: Temporal, text: str, rows: Recipe, shapes: Shapes, learn: LearnVocabulary | None) -> Learned:
     widths = {layer: _width(how, layer, shape) for layer, shape in shapes.items()}
     if is_seeded(text):
