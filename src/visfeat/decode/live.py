@@ -74,7 +74,10 @@ class LiveDecoder(PyavDecoder):
 
     def _opened(self) -> InputContainer:
         if self.address.kind == "pipe":
-            return av.open(_Reading(self._pipe or sys.stdin.buffer), mode="r", metadata_errors="replace")
+            pipe = self._pipe or sys.stdin.buffer
+            if pipe.isatty():
+                raise UsageError("-: stdin is the keyboard; pipe a video into it")
+            return av.open(_Reading(pipe), mode="r", metadata_errors="replace")
         if self.address.kind == "device":
             return _camera(self.address.source)
         # Over UDP, RTSP loses packets where the network is busy; every camera speaks TCP too.

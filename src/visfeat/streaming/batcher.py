@@ -21,7 +21,8 @@ from visfeat.extraction.inputs import NetworkInput
 from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.streaming.rows import StreamRow
 
-BATCHES_WAITING = 4
+BATCHES_WAITING, LEAST_WAITING = 4, 16
+"""So many inputs may wait: of batches, but no fewer rows than that."""
 ROWS_WAITING = 1024
 """Rows that nobody takes hold up the inputs, or have them dropped."""
 
@@ -41,14 +42,17 @@ class Batcher:
     """One prepared network at work on one stream; its methods may be called from any thread."""
 
     def __init__(self, prepared: Prepared, *, max_latency_s: float, on_full: OnFull) -> None:
-        """``max_latency_s``: how long after its arrival an input's row is due; ``on_full``: wait for room, or drop."""
+        """``max_latency_s``: how long after its arrival an input's row is due.
+
+        ``on_full``: wait for room, or drop what finds none, and what comes while others are late already.
+        """
         self.dropped = 0
         """Inputs that found no room."""
         self.not_finite = 0
         """Rows that were left out since they have a NaN or an infinity."""
         self._prepared = prepared
         self._rows_a_batch = prepared.rows_per_batch
-        self._capacity = BATCHES_WAITING * self._rows_a_batch
+        self._capacity = max(BATCHES_WAITING * self._rows_a_batch, LEAST_WAITING)
         self._max_latency_s = max_latency_s
         self._on_full = on_full
         self._inputs: deque[_Waiting] = deque()
@@ -101,7 +105,11 @@ class Batcher:
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        return len(self._inputs) < self._capacity and len(self._rows) < ROWS_WAITING
+        if len(self._inputs) >= self._capacity or len(self._rows) >= ROWS_WAITING:
+            return False
+        # Behind what is late already, nothing can be in time.
+        is_late = self._on_full == "drop" and bool(self._inputs) and self._due_in_s() + self._batch_took_s <= 0
+        return not is_late
 
     def _is_done(self) -> bool:
         return self._closed or self._over

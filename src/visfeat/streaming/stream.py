@@ -26,7 +26,8 @@ from visfeat.streaming.batcher import Batcher, OnFull
 from visfeat.streaming.clock import FeedClock
 from visfeat.streaming.rows import StreamRow
 
-MAX_LATENCY_S = 1.0
+MAX_LATENCY_S = 0.5
+"""Long enough to fill the small batches of a CPU at a camera's pace."""
 _NEEDS_THE_END = ("frames", "frames_per_shot", "segments", "temporal")
 
 Pictures = NDArray[np.uint8]
