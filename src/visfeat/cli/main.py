@@ -14,6 +14,7 @@ import typer
 from visfeat.cli.cache import cache_app
 from visfeat.cli.demo import demo
 from visfeat.cli.doctor import doctor
+from visfeat.cli.evaluate import evaluate
 from visfeat.cli.export import export
 from visfeat.cli.extract import extract
 from visfeat.cli.failures import failures
@@ -38,7 +39,23 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (extract, info, failures, export, models, layers, pack, shots, samples, watch, train, demo, doctor):
+COMMANDS = (
+    extract,
+    info,
+    failures,
+    export,
+    models,
+    layers,
+    pack,
+    shots,
+    samples,
+    watch,
+    train,
+    evaluate,
+    demo,
+    doctor,
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(plot_app, name="plot")
 app.add_typer(show_app, name="show")

@@ -144,5 +144,3 @@ def _print(run: TrainedRun) -> None:
     print(f"{run.folder}: {card.architecture.model}, {len(card.classes)} classes{left_out}")
     if card.not_packed:
         print(f"visfeat: not packed: {card.not_packed}", file=sys.stderr)
-
-

@@ -1,11 +1,15 @@
 """Trained runs: the folder that ``visfeat train`` leaves is a model, by its path, and needs no torch.
 
-runs/digits/
-  model.toml            what it is: architecture, classes, input, data, splits, metrics, versions
-  model.safetensors     the weights, for going on with them in torch
-  model.vfmodel         the same packed: what is run
-  sequence.safetensors  of an LSTM: its part of the weights, under torch's names
-  backbone.vfmodel      of an LSTM over a network that was trained with it: that network
+What lies in a run's folder:
+
+    model.toml            what it is: architecture, classes, input, data, splits, metrics, versions
+    model.safetensors     the weights, for going on with them in torch
+    model.vfmodel         the same packed: what is run
+    sequence.safetensors  of an LSTM: its part of the weights, under torch's names
+    backbone.vfmodel      of an LSTM over a network that was trained with it: that network
+
+``train.toml`` says what was asked for; ``splits.csv``, ``rejected.csv``, ``metrics.json``, ``logs/`` and
+``checkpoints/`` lie beside it.
 """
 
 from __future__ import annotations

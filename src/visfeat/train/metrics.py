@@ -56,13 +56,13 @@ def per_class(matrix: Ints) -> dict[str, Floats]:
 
 
 def classification(targets: Ints, logits: Floats) -> dict[str, float]:
-    """Top-1, top-5 where there are more classes than that, mean F1 over the classes, and cross-entropy."""
+    """Top-1, top-5 where there are more classes than that, mean F1 over the classes that occur, and cross-entropy."""
     classes = logits.shape[1]
     matrix = confusion_matrix(targets, logits.argmax(axis=1), classes)
     found = {"top1": float(top_k(targets, logits, 1).mean())}
     if classes > TOP:
         found["top5"] = float(top_k(targets, logits, TOP).mean())
-    found["macro_f1"] = float(per_class(matrix)["f1"].mean())
+    found["macro_f1"] = float(per_class(matrix)["f1"][np.unique(targets)].mean())
     likely = np.take_along_axis(softmax(logits.astype(np.float64)), targets[:, None], axis=1)
     found["cross_entropy"] = float(-np.log(np.maximum(likely, 1e-300)).mean())
     return found

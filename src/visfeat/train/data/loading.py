@@ -38,11 +38,13 @@ from visfeat.train.settings import Settings
 Report = Callable[[str], None]
 
 
-def load_samples(settings: Settings, spec: InputSpec, scratch: Path, *, report: Report = lambda _: None) -> Samples:
+def load_samples(
+    settings: Settings, spec: InputSpec, scratch: Path, *, report: Report = lambda _: None, check: bool = True
+) -> Samples:
     """Find, decode and split the data that the settings name; ``scratch`` is where a cache on disk may lie.
 
-    Raises UsageError for data that cannot be learned from: one class, an empty one, classes of a validation or test
-    split that training never sees, labels without a file.
+    Raises UsageError for data that cannot be learned from, unless ``check`` is False: one class, an empty one, classes
+    of a validation or test split that training never sees, labels without a file.
     """
     if not settings.data:
         raise UsageError("nothing to learn from: name a folder, a table of labels or IDX files")
@@ -51,9 +53,11 @@ def load_samples(settings: Settings, spec: InputSpec, scratch: Path, *, report: 
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
     if any(_is_idx(path) for path in paths):
-        return _checked(_idx_samples(paths, settings, spec))
-    examples = [example for path in paths for example in _examples(path)]
-    return _checked(_file_samples(examples, settings, spec, scratch, report))
+        samples = _idx_samples(paths, settings, spec)
+    else:
+        examples = [example for path in paths for example in _examples(path)]
+        samples = _file_samples(examples, settings, spec, scratch, report)
+    return _checked(samples) if check else samples
 
 
 def _is_idx(path: Path) -> bool:
