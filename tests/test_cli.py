@@ -15,9 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from media_made import encoded, photo, write_numbered
+from test_card import a_card
+from visfeat.card import LayerSpec
 from visfeat.cli.main import main
 from visfeat.cli.parsing import duration_s, numbers
 from visfeat.errors import UsageError
+from visfeat.models.packed import PackedModel
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -128,6 +131,19 @@ def test_models_layers_doctor_and_cache(capsys):
     assert json.loads(out)["cpu"]["cores"] >= 1
     assert run(capsys, "cache", "show")[0] == 0
     assert run(capsys, "cache", "clear")[0] == 0
+
+
+def test_layers_that_pass_on_their_input_are_listed_on_request(capsys, tmp_path):
+    layers = [
+        LayerSpec(name=name, kind="vector", shape=(8,), module=module)
+        for name, module in (("norm", "Identity"), ("drop", "Dropout"), ("proj", "Linear"), ("pool", "Identity"))
+    ]
+    PackedModel(a_card(layers=tuple(layers)), b"<net/>", b"").save(tmp_path / "m.vfmodel")
+    _, out, _ = run(capsys, "layers", tmp_path / "m.vfmodel", "--json")
+    assert [row["name"] for row in json.loads(out)] == ["proj", "pool"]
+    _, out, _ = run(capsys, "layers", tmp_path / "m.vfmodel", "--json", "--all")
+    assert [row["name"] for row in json.loads(out)] == ["norm", "drop", "proj", "pool"]
+    assert "(2 more pass on their input unchanged; --all lists them)" in run(capsys, "layers", tmp_path / "m.vfmodel")[1]
 
 
 @pytest.mark.parametrize(
