@@ -1,0 +1,106 @@
+"""What a network is shown: one picture, or one clip of a video, as the network's own input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visfeat.card import InputSpec
+from visfeat.decode.decoder import DecodeOptions
+from visfeat.decode.open import open_decoder
+from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.extraction.inputs import NetworkInput, network_inputs
+from visfeat.flow.color_wheel import colored
+from visfeat.flow.field import from_bytes
+from visfeat.media.item import Kind, MediaItem, uri_of
+from visfeat.media.read import identify
+from visfeat.preprocess import Preprocessor
+from visfeat.recipe import Recipe
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One input of a network; ``pixels`` uint8 ``(T, H, W, C)``, T = 1 for a network of pictures."""
+
+    name: str
+    """The file's name."""
+    pixels: Pixels
+    start_s: float
+    """NaN of a still image."""
+
+    @property
+    def pictures(self) -> Pixels:
+        """The same for people: uint8 ``(T, H, W, 3)``, optical flow in colors."""
+        if self.pixels.shape[-1] == 3:
+            return self.pixels
+        return np.stack([colored(from_bytes(field)) for field in self.pixels])
+
+    @property
+    def title(self) -> str:
+        """Name and moment."""
+        return self.name if np.isnan(self.start_s) else f"{self.name} at {self.start_s:.2f} s"
+
+    def normalized(self, spec: InputSpec) -> NDArray[np.float32]:
+        """What the network's first layer sees: float32 ``(1, C, H, W)``, or ``(1, C, T, H, W)`` for clips."""
+        values = ((self.pixels / 255 - np.array(spec.mean)) / np.array(spec.std)).astype(np.float32)
+        batch = np.ascontiguousarray(np.moveaxis(values, -1, 0)[None])
+        return batch if spec.clip_frames > 1 else batch[:, :, 0]
+
+
+def look(path: str | os.PathLike[str], recipe: Recipe, preprocess: Preprocessor, at_s: Fraction | None = None) -> Look:
+    """The input that a network is given of a file.
+
+    Of a video: the frame on display at ``at_s`` or the clip that begins there, by default the first; near the end the
+    last clip. ``recipe`` has no open field. Raises MediaError that names the file, UsageError for a moment that is not
+    there.
+    """
+    with naming(path):
+        item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
+        if item.kind is Kind.IGNORED:
+            raise UnsupportedMedia("neither an image nor a video")
+        options = DecodeOptions(reducible_to_px=preprocess.reducible_to_px, stream=recipe.stream)
+        with closing(open_decoder(item, content, options)) as decoder:
+            one_by_one = recipe.but(stride=1) if preprocess.spec.clip_frames > 1 else _every_frame(recipe)
+            chosen = _choose(network_inputs(decoder, one_by_one, preprocess), at_s, os.fspath(path))
+    return Look(os.path.basename(item.path), chosen.pixels[0], chosen.start_s)
+
+
+def _every_frame(recipe: Recipe) -> Recipe:
+    others = dict.fromkeys(("every_s", "fps", "every_nth", "frames", "frames_per_shot"))
+    return recipe.but(**others, keyframes=False, every_frame=True)
+
+
+def _choose(inputs: Iterator[NetworkInput], at_s: Fraction | None, path: str) -> NetworkInput:
+    """The first input that begins at the moment or later, or is a frame on display then; else the last one."""
+    last: NetworkInput | None = None
+    for given in inputs:
+        if at_s is None:
+            return given
+        if np.isnan(given.start_s):
+            raise UsageError(f"--at {float(at_s):g}s: {path} is a still image")
+        is_frame = len(given.frame_index) == 1
+        if given.start_s >= at_s or (is_frame and given.start_s <= at_s < given.end_s):
+            return given
+        last = given
+    if last is None:
+        raise BrokenMedia("no frame to look at")
+    if at_s is not None and at_s >= last.end_s:
+        raise UsageError(f"--at {float(at_s):g}s: {path} ends at {last.end_s:g} s")
+    return last
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path before a MediaError's reason."""
+    try:
+        yield
+    except MediaError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
