@@ -1,6 +1,6 @@
 """How near packed graphs on OpenVINO come to eager torch, layer by layer, and how long packing takes.
 
-    python benchmarks/parity.py [MODEL ...] [--clips] [--batch-size N]
+    python -m benchmarks.parity [MODEL ...] [--clips] [--batch-size N]
 
 With --clips, networks of clips; s3d and swin3d_t with 16 frames instead of their 128 and 32, so that it takes minutes.
 
@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
+from benchmarks.stirring import stir
 from visfeat.engine.cpu import cpu_name
 from visfeat.engine.pack import pack, relative_error, run
 from visfeat.models.openvino_runtime import ov
@@ -89,24 +89,6 @@ def compare(model: str, weights: str, batch_size: int) -> tuple[list[str], str]:
         error, cosine = relative_error(found[layer], expected), least_cosine(found[layer], expected)
         rows.append(f"| {model} | {layer} | {list(expected.shape[1:])} | {error:.1e} | {cosine:.8f} |")
     return rows, f"{model}: {len(packed.card.layers)} layers packed and checked in {seconds:.1f} s"
-
-
-def stir(module: nn.Module, seed: int = 0) -> None:
-    """Give every constant parameter and every running statistic values as training would leave them.
-
-    Fresh networks hide errors: norms that change nothing, residual branches and heads multiplied by zero.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, values in (*module.named_parameters(), *module.named_buffers()):
-            if not values.is_floating_point() or values.numel() < 2 or not bool((values == values.flatten()[0]).all()):
-                continue
-            if values.ndim > 1:
-                values.normal_(0, 0.02, generator=generator)
-            elif name.endswith(("bias", "running_mean")):
-                values.normal_(0, 0.1, generator=generator)
-            else:
-                values.uniform_(0.5, 1.5, generator=generator)
 
 
 def one_layer(module: Any, path: str, pixels: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -12,6 +12,7 @@ import torch
 import torchvision
 from torch import nn
 
+from benchmarks.stirring import stir
 from visfeat.engine.network import NetworkOptions
 from visfeat.engine.openvino import OpenvinoEngine
 from visfeat.engine.pack import MOST_VALUES, pack, relative_error, run
@@ -22,7 +23,6 @@ from visfeat.models.shapes import input_shape
 from visfeat.models.survey import count_class_tokens
 from visfeat.models.torchvision_clips import clip_input, clip_settings
 from visfeat.pool import default_pool, pooled_shape
-from weights_made import stir
 
 NAMES = torchvision.models.list_models(module=torchvision.models.video)
 HERE = Path(__file__).parent

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import visfeat as vf
+from benchmarks.stirring import stir
 from flow_made import moved, similarity
 from media_made import opened, write_video
 from visfeat.engine.pack import pack, relative_error, run
@@ -19,7 +20,6 @@ from visfeat.flow.dis import DisFlow
 from visfeat.flow.field import from_bytes, to_bytes
 from visfeat.models.i3d import I3d, i3d_network, same_padded
 from visfeat.models.registry import load_model
-from weights_made import stir
 
 
 def shapes_of(*clip, channels=3):

@@ -14,13 +14,13 @@ import timm
 import torch
 import torchvision
 
+from benchmarks.stirring import stir
 from visfeat.engine.pack import check, pack, relative_error, run
 from visfeat.errors import CannotPack, UnknownLayer
 from visfeat.models.bundled import BundledModels
 from visfeat.models.registry import load_model
 from visfeat.models.source import ModelRequest
 from visfeat.models.taps import TappedModule
-from weights_made import stir
 
 HERE = Path(__file__).parent
 
