@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import contextmanager
 
+import huggingface_hub.constants
 import pytest
 import timm
 import torch
@@ -134,16 +136,25 @@ def test_the_digest_covers_names_shapes_and_values():
     assert len({base, *different}) == 5
 
 
-def test_without_a_network_pretrained_names_the_other_ways(tmp_path):
-    import huggingface_hub.constants
-
-    before = huggingface_hub.constants.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_CACHE
-    huggingface_hub.constants.HF_HUB_OFFLINE = True
-    huggingface_hub.constants.HF_HUB_CACHE = str(tmp_path)
+@contextmanager
+def offline(folder):
+    """Within: the hub's client has neither a network nor anything on disk."""
+    constants = huggingface_hub.constants
+    before = constants.HF_HUB_OFFLINE, constants.HF_HUB_CACHE
+    constants.HF_HUB_OFFLINE, constants.HF_HUB_CACHE = True, str(folder)
     try:
-        with pytest.raises(
-            ModelError, match=r"resnet18: its pretrained weights could not be had.*--weights FILE.*random:SEED"
-        ):
-            load("pretrained")
+        yield
     finally:
-        huggingface_hub.constants.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_CACHE = before
+        constants.HF_HUB_OFFLINE, constants.HF_HUB_CACHE = before
+
+
+def test_without_a_network_pretrained_names_the_other_ways(tmp_path):
+    wanted = r"resnet18: its pretrained weights could not be had.*--weights FILE.*random:SEED"
+    with offline(tmp_path), pytest.raises(ModelError, match=wanted):
+        load("pretrained")
+
+
+def test_without_a_network_a_configuration_must_be_on_disk(tmp_path):
+    wanted = r"^hf/nobody/none: its configuration could not be had.*hf/PATH with a local folder.*HF_HUB_OFFLINE"
+    with offline(tmp_path), pytest.raises(ModelError, match=wanted):
+        load_model("hf/nobody/none", weights="random:0")

@@ -50,7 +50,7 @@ class HuggingFaceModels:
         transformers.utils.logging.set_verbosity_error()
         subject = f"hf/{request.name}"
         place = _place(request.name)
-        with fetching(subject):
+        with fetching(subject, configuration=True):
             config = transformers.AutoConfig.from_pretrained(place)
             processor = _processor(place)
         frames = clip_length(config)
