@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from visfeat.errors import UsageError, nearest_names
+from visfeat.errors import UsageError
 from visfeat.recipe import Recipe, recipe_of
 
 _STACKS: dict[str, Any] = {"tail": "drop", "preprocess": "reference", "normalize": False}
@@ -84,8 +84,7 @@ def presets(name: str, options: dict[str, Any] | None = None) -> tuple[Recipe, .
     What concerns flow goes to the recipe of flow alone. Raises UsageError for an unknown name or option.
     """
     if name not in preset_names():
-        hint = nearest_names(name, preset_names())
-        raise UsageError(f"--preset {name}: there is none of that name{hint} (there are {', '.join(preset_names())})")
+        raise UsageError(f"--preset {name}: there is none of that name (there are {', '.join(preset_names())})")
     streams = _PAIRS.get(name, (name,))
     return tuple(_recipe(stream, options or {}, alone=len(streams) == 1) for stream in streams)
 
