@@ -182,6 +182,20 @@ def test_a_trained_lstm_is_a_model(media, tmp_path):
     assert digest_of({"global_pool": {f"lstm.{k}": v for k, v in weights.items()}}) == run.recipe.temporal_model_digest
 
 
+def test_a_dry_run_counts_and_writes_nothing(media, tmp_path):
+    def todo(**options) -> int:
+        return vf.extract(media, store=tmp_path / "s.vf", frames=2, dry_run=True, **options).items["todo"]
+
+    vlad = {"temporal": "vlad", "temporal_model": "kmeans:0,centers=2"}
+    assert todo(temporal="mean") == 3
+    assert not (tmp_path / "s.vf").exists()
+    vf.extract(media / "a.mp4", store=tmp_path / "s.vf", frames=2, temporal="mean")
+    files = sorted((tmp_path / "s.vf").rglob("*"))
+    # Two whose rows are missing, and of the other the pooled row.
+    assert (todo(temporal="mean"), todo(temporal="std"), todo(**vlad)) == (2, 3, 3)
+    assert sorted((tmp_path / "s.vf").rglob("*")) == files
+
+
 def test_wrong_use_is_said(media, tmp_path):
     with pytest.raises(StoreError, match="no such store"):
         vf.extract([], store=tmp_path / "s.vf", temporal="mean")

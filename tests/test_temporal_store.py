@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,21 @@ def test_neighbors_do_not_matter(tmp_path: Path) -> None:
     digests = [pooled(store, **model)[0].digest for store in (alone, among)]
     assert digests[0] == digests[1]
     np.testing.assert_array_equal(alone.features(recipe=digests[0])[0][0], among.features(recipe=digests[0])[0][0])
+
+
+def test_rows_of_clips_are_pooled_and_then_are_of_no_clip(tmp_path: Path) -> None:
+    recipe = RECIPE.but(clip=3)
+    store = FeatureStore.create_or_open(tmp_path / "s.vf")
+    item = item_of("a.mp4", kind=Kind.VIDEO)
+    with writer_of(store, recipe) as writer:
+        rows = rows_for(item, range(4))
+        writer.add(replace(rows, frame_index=np.arange(12).reshape(4, 3)))
+        writer.finish(done(item), 4)
+    found, _, _ = pool_stored(store, recipe.but(temporal="mean"), recipe.digest)
+    assert store.features(recipe=recipe.digest)[1]["frame_indices"].to_pylist()[1] == [3, 4, 5]
+    values, table = store.features(recipe=found.digest)
+    np.testing.assert_allclose(values, rows.values.mean(axis=0, keepdims=True))
+    assert table.column_names == ["uri", "kind", "start_s", "end_s", "frame_index"]
 
 
 # Vocabularies.

@@ -210,14 +210,15 @@ def _run_of(part: Part, settings: Settings) -> Run:
 
 def _pooled(rows: Run, wanted: Recipe | None, uris: list[str] | None, settings: Settings) -> Run:
     """Pool the rows of a run over time where the recipe says so; one that was interrupted has not all of them."""
-    if wanted is None or wanted.rows_recipe is wanted or rows.interrupted or rows.dry:
+    if wanted is None or wanted.rows_recipe is wanted or rows.interrupted:
         return rows
+    if rows.dry:
+        return _pooled_dry(rows, wanted, uris)
     from visfeat.extraction.temporal import pool_stored
     from visfeat.store.feature_store import FeatureStore
 
-    store = FeatureStore.open(settings.store)
     recipe, progress, completed = pool_stored(
-        store,
+        FeatureStore.open(settings.store),
         wanted,
         rows.recipe.digest,
         uris,
@@ -233,3 +234,14 @@ def _pooled(rows: Run, wanted: Recipe | None, uris: list[str] | None, settings: 
         elapsed_s=time.monotonic() - settings.started_at,
         interrupted=not completed,
     )
+
+
+def _pooled_dry(rows: Run, wanted: Recipe, uris: list[str] | None) -> Run:
+    """What would be pooled, besides the rows that would be made first."""
+    if not (rows.store / layout.MARKER).is_file():
+        return rows
+    from visfeat.extraction.temporal import plan_pooled
+    from visfeat.store.feature_store import FeatureStore
+
+    recipe, known, number = plan_pooled(FeatureStore.open(rows.store), wanted, rows.recipe.digest, uris)
+    return replace(rows, recipe=recipe or rows.recipe, items=known.by_outcome | {"todo": rows.items["todo"] + number})

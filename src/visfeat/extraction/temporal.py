@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from visfeat.errors import MediaError, UsageError
 from visfeat.extraction.progress import Progress
 from visfeat.extraction.stored_rows import ItemRows, item_rows
-from visfeat.extraction.vocabulary import vocabulary
+from visfeat.extraction.vocabulary import known_vocabulary, vocabulary
 from visfeat.media.item import MediaItem
 from visfeat.media.read import identify
 from visfeat.recipe import Recipe
@@ -28,6 +29,7 @@ from visfeat.store.selection import Space
 from visfeat.store.writer import StoreWriter
 from visfeat.temporal.pooling import PooledRecipe, resolve_pooled
 from visfeat.temporal.segments import PooledRows, ShotSpans, pool_rows, segments_of, spans_of
+from visfeat.temporal.weights import Weights
 
 ShotsOf = Callable[[str, str], ShotSpans]
 """URI and content hash -> the shots of that video; raises MediaError where they cannot be found."""
@@ -74,10 +76,10 @@ def pool_stored(
     became of the items, and False where an interrupt stopped it early with what was finished committed. Raises
     UsageError, ModelError, MissingExtra or StoreError. ``shots_of``: the store's, found now where it has none.
     """
-    rows = next((stored for stored in store.recipes() if stored.digest == rows_digest), None)
+    rows = _stored(store, rows_digest)
     if rows is None:
         raise UsageError(f"{store.path}: has no rows of {wanted.model} to pool; name the files whose rows are wanted")
-    pooled = resolve_stored(store, wanted, rows)
+    pooled = _resolved(store, wanted, rows, vocabulary)
     progress = Progress(started_at=time.monotonic())
     todo = missing(store, rows_digest, pooled.recipe.digest, uris, progress, redo=redo)
     completed = True
@@ -96,10 +98,32 @@ def pool_stored(
     return pooled.recipe, progress, completed
 
 
-def resolve_stored(store: FeatureStore, wanted: Recipe, rows: StoredRecipe) -> PooledRecipe:
+def plan_pooled(
+    store: FeatureStore, wanted: Recipe, rows_digest: str, uris: Iterable[str] | None = None
+) -> tuple[Recipe | None, Progress, int]:
+    """What ``pool_stored`` would do, without writing anything: the recipe, what is known, how many items to pool.
+
+    The recipe is None where the store has no such rows, or no vocabulary yet.
+    """
+    rows = _stored(store, rows_digest)
+    progress = Progress(started_at=time.monotonic())
+    recipe = None
+    if rows is not None:
+        with suppress(LookupError):
+            recipe = _resolved(store, wanted, rows, known_vocabulary).recipe
+    digest = "" if recipe is None else recipe.digest
+    todo = missing(store, rows_digest, digest, uris, progress, redo=recipe is None)
+    return recipe, progress, sum(len(content.uris) for content in todo)
+
+
+def _stored(store: FeatureStore, digest: str) -> StoredRecipe | None:
+    return next((stored for stored in store.recipes() if stored.digest == digest), None)
+
+
+def _resolved(store: FeatureStore, wanted: Recipe, rows: StoredRecipe, learn: Callable[..., Weights]) -> PooledRecipe:
     """The pooled recipe over a store's rows, with every field filled in; raises as ``pool_stored`` does."""
     shapes = {one.layer: one.shape for one in rows.layers}
-    return resolve_pooled(wanted, rows.recipe, shapes, lambda *asked: vocabulary(store, rows, *asked))
+    return resolve_pooled(wanted, rows.recipe, shapes, lambda *asked: learn(store, rows, *asked))
 
 
 def stored_shots(store: FeatureStore, report: Callable[[str], None] = lambda _: None) -> ShotsOf:

@@ -6,12 +6,14 @@ vocabulary that is there. Another seed or number of centers, or a file of one's 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.reading import SpaceReader
 from visfeat.store.records import StoredRecipe
-from visfeat.store.schemas import features_table_name
+from visfeat.store.schemas import FEATURES_PREFIX, features_table_name
 from visfeat.store.selection import Space
 from visfeat.temporal.rows import Values
 from visfeat.temporal.vlad import MOST_ROWS, learn_centers
@@ -25,8 +27,7 @@ def vocabulary(store: FeatureStore, rows: StoredRecipe, layer: str, count: int, 
 
     Raises UsageError where there are too few rows, MissingExtra, and ModelError where the file is damaged.
     """
-    name = features_table_name(rows.digest, layer).removeprefix("features_")
-    path = store.path / FOLDER / f"{name}.kmeans-{seed}-{count}.safetensors"
+    path = _path(store, rows, layer, count, seed)
     if not path.is_file():
         (shape,) = [one for one in rows.layers if one.layer == layer]
         sample = drawn_rows(store.read_space(Space(rows, shape)), seed=seed)
@@ -34,6 +35,19 @@ def vocabulary(store: FeatureStore, rows: StoredRecipe, layer: str, count: int, 
         keep_weights(path, {"centers": centers.astype(np.float32)})
     # Read also what was just written: another process may have been faster.
     return read_weights(path)
+
+
+def known_vocabulary(store: FeatureStore, rows: StoredRecipe, layer: str, count: int, seed: int) -> Weights:
+    """The vocabulary that the store has; raises LookupError where it was not learned yet."""
+    path = _path(store, rows, layer, count, seed)
+    if not path.is_file():
+        raise LookupError(path.name)
+    return read_weights(path)
+
+
+def _path(store: FeatureStore, rows: StoredRecipe, layer: str, count: int, seed: int) -> Path:
+    name = features_table_name(rows.digest, layer).removeprefix(FEATURES_PREFIX)
+    return store.path / FOLDER / f"{name}.kmeans-{seed}-{count}.safetensors"
 
 
 def drawn_rows(reader: SpaceReader, *, seed: int, most: int = MOST_ROWS) -> Values:
