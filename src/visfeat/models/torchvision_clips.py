@@ -36,6 +36,9 @@ _SETTINGS = {
     "swin3d_b": _SWIN,
 }
 
+NAMES = tuple(_SETTINGS)
+"""All of torchvision's networks of clips."""
+
 
 def clip_settings(name: str) -> ClipSettings | None:
     """The settings of a network of clips; None for one of images."""
