@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -136,6 +137,26 @@ def test_the_command_watches_a_pipe(room):
     assert documents[0]["source"] == "stdin"
     assert b"\n4\n" in process.stderr
     assert b"unlike is what scores below" in process.stderr
+
+
+def test_an_interrupt_ends_the_event_that_goes_on(room):
+    content = (room / "today.ts").read_bytes()
+    process = subprocess.Popen(
+        [*COMMAND, "watch", "-", "--against", str(room / "day.vf"), "--threshold", "0.99", "--hold", "1h"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(content)
+    process.stdin.flush()
+    assert b"unlike" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()
+    assert b"over  score" in out
+    assert b"1 events (unlike)" in errors
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from fractions import Fraction
 from typing import BinaryIO
@@ -18,6 +20,7 @@ from visfeat.media.item import Kind, MediaItem
 
 SILENCE_S = 10.0
 """A network source that says nothing for so long counts as lost."""
+_POLL_MS = 100
 _TIMED_OUT = "Immediate exit requested"
 """What FFmpeg says when PyAV's clock has run out."""
 _STREAMING = "MPEG-TS, Matroska, FLV, YUV4MPEG or a fragmented mp4"
@@ -41,12 +44,18 @@ class LiveDecoder(PyavDecoder):
         self.address = address
         self.format = ""
         self._pipe = pipe
+        self._reading: _Reading | None = None
         try:
             super().__init__(MediaItem(address.name, 0, 0, kind=Kind.VIDEO), None, options)
         except (BrokenMedia, UnsupportedMedia) as error:
             if self.format == "mov":
                 raise BrokenMedia(f"{error}: {_INDEX_LAST}") from None
             raise error from None
+
+    def stop(self) -> None:
+        """Let a thread that waits for more of a pipe come to its end; a network source is waited for its time."""
+        if self._reading is not None:
+            self._reading.stop()
 
     @property
     def broke_off(self) -> str | None:
@@ -77,7 +86,8 @@ class LiveDecoder(PyavDecoder):
             pipe = self._pipe or sys.stdin.buffer
             if pipe.isatty():
                 raise UsageError("-: stdin is the keyboard; pipe a video into it")
-            return av.open(_Reading(pipe), mode="r", metadata_errors="replace")
+            self._reading = _Reading(pipe)
+            return av.open(self._reading, mode="r", metadata_errors="replace")
         if self.address.kind == "device":
             return _camera(self.address.source)
         # Over UDP, RTSP loses packets where the network is busy; every camera speaks TCP too.
@@ -92,14 +102,36 @@ class LiveDecoder(PyavDecoder):
 
 
 class _Reading:
-    """A pipe as PyAV is to see it: what is there, at once, and no way to seek."""
+    """A pipe as PyAV is to see it: what is there, at once, no way to seek, and an end where ``stop`` says so."""
 
     def __init__(self, pipe: BinaryIO) -> None:
-        self._read = getattr(pipe, "read1", pipe.read)
+        self._pipe = pipe
+        self._stopped = False
+        try:
+            self._file: int | None = pipe.fileno()
+        except OSError:  # bytes in memory
+            self._file = None
 
     def read(self, size_bytes: int) -> bytes:
         """At most so many bytes, as soon as there are some; none at the end."""
-        return bytes(self._read(size_bytes))
+        while not self._stopped:
+            if self._file is None:
+                return self._pipe.read(size_bytes)
+            if self._has_come(self._file):
+                return os.read(self._file, size_bytes)
+        return b""
+
+    def stop(self) -> None:
+        """Wait for nothing more."""
+        self._stopped = True
+
+    def _has_come(self, file: int) -> bool:
+        """Whether there is something to read, or the end, within a moment; always where the system cannot tell."""
+        if not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        poll.register(file, select.POLLIN)
+        return bool(poll.poll(_POLL_MS))
 
 
 def _camera(device: str) -> InputContainer:

@@ -98,11 +98,13 @@ class Batcher:
             self._changed.notify_all()
 
     def abort(self) -> None:
-        """Stop at once; what waits is lost."""
+        """Stop; what waits is lost. The batches that the network has begun are waited for."""
         with self._changed:
             self._closed = self._aborted = True
             self._inputs.clear()
             self._changed.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _has_room(self) -> bool:
         if len(self._inputs) >= self._capacity or len(self._rows) >= ROWS_WAITING:

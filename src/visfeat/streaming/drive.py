@@ -28,7 +28,7 @@ class Drive:
         about ten times a second. A second interrupt gives up the rows that are still to come. Raises what went wrong
         with frames, network or ``take``.
         """
-        self._reader = Reader(self._stream, self._source.frames())
+        self._reader = Reader(self._stream, self._source.frames(), is_awaited=True)
         taking = threading.Thread(target=self._take_all, name="visfeat-rows", daemon=True)
         taking.start()
         completed = True

@@ -90,8 +90,11 @@ class FrameSource:
             self._note(f"lost and found again at {float(offset_s):.1f} s")
 
     def stop(self) -> None:
-        """Give no more frames, and do not connect again."""
+        """Give no more frames, and do not connect again; a thread that waits for a pipe goes on."""
         self._stopping.set()
+        stop = getattr(self._decoder, "stop", None)
+        if stop is not None:
+            stop()
 
     def _frames_of(self, decoder: Decoder, offset_s: Fraction) -> Iterator[Frame]:
         """One connection's frames, moved to where they belong; what ended it early stands in ``problem``."""

@@ -194,13 +194,17 @@ class Stream:
 
 
 class Reader:
-    """The thread that takes frames from where they come and feeds a stream, which it ends with them."""
+    """The thread that takes frames from where they come and feeds a stream, which it ends with them.
 
-    def __init__(self, stream: Stream, frames: Iterable[Frame | Pictures]) -> None:
+    ``is_awaited``: the interpreter, when it exits, waits for the thread, as it must where the frames come out of
+    FFmpeg: a thread in there does not survive the interpreter's end.
+    """
+
+    def __init__(self, stream: Stream, frames: Iterable[Frame | Pictures], *, is_awaited: bool = False) -> None:
         self._stream, self._frames = stream, frames
         self._error: BaseException | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="visfeat-frames", daemon=True)
+        self._thread = threading.Thread(target=self._read, name="visfeat-frames", daemon=not is_awaited)
         self._thread.start()
 
     def stop(self) -> None:
