@@ -21,13 +21,14 @@ _OTHERWISE = ("data", "redo", "json_", "quiet", "every")
 
 
 def train(
-    data: Annotated[list[str] | None, Argument(help="FILE.toml; or a folder per class, CSV, Parquet, IDX.")] = None,
+    data: Annotated[list[str] | None, Argument(help="FILE.toml; a folder per class, CSV, IDX, a store.")] = None,
     out: Annotated[str | None, Option("--out", "-o", help="The run's folder.", show_default="runs/DATA-MODEL")] = None,
     redo: Annotated[bool, Option("--redo", help="Begin anew and replace what the folder holds.")] = False,
     json_: Annotated[bool, Option("--json", help="Print the run's card as JSON, and nothing else.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no summary.")] = False,
     model: Annotated[
-        str | None, Option("--model", "-m", help="cnn, c3d, cnn_lstm or SOURCE/NAME.", rich_help_panel=MODEL)
+        str | None,
+        Option("--model", "-m", help="cnn, c3d, cnn_lstm, lstm_autoencoder, SOURCE/NAME.", rich_help_panel=MODEL),
     ] = None,
     weights: Annotated[
         str | None, Option(help="Of a known network: pretrained, FILE or random:SEED.", rich_help_panel=MODEL)
@@ -51,6 +52,12 @@ def train(
         bool | None, Option("--bidirectional/--one-way", help="LSTMs both ways.", rich_help_panel=MODEL)
     ] = None,
     lstm_pool: Annotated[str | None, Option(help="last or attention.", rich_help_panel=MODEL)] = None,
+    recipe: Annotated[
+        str | None, Option("--recipe", "-r", help="Of a store: whose rows are learned.", rich_help_panel=DATA)
+    ] = None,
+    layer: Annotated[
+        str | None, Option("--layer", "-l", help="Of a store: where it has several.", rich_help_panel=DATA)
+    ] = None,
     val: Annotated[float | None, Option(help="Share that validates.", rich_help_panel=DATA)] = None,
     test: Annotated[float | None, Option(help="Share that is kept for the end.", rich_help_panel=DATA)] = None,
     multilabel: Annotated[

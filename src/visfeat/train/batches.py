@@ -17,9 +17,10 @@ from torch import Tensor
 from visfeat.train.augment import Change, augment
 from visfeat.train.data.ahead import ahead
 from visfeat.train.data.pixels import Pixels
+from visfeat.train.data.rows import RowPixels
 
 Batch = tuple[Tensor, Tensor]
-"""Pixels uint8 ``(B, T, H, W, 3)`` and targets int64 ``(B,)`` or float32 ``(B, classes)``."""
+"""Pixels uint8 ``(B, T, H, W, 3)`` or rows ``(B, T, D)``; targets int64 ``(B,)`` or float32 ``(B, classes)``."""
 
 _SHUFFLE = 0x5EED
 
@@ -33,7 +34,7 @@ class Batches:
 
     def __init__(
         self,
-        pixels: Pixels,
+        pixels: Pixels | RowPixels,
         targets: NDArray[Any],
         indices: NDArray[np.int64],
         batch_size: int,

@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from visfeat.errors import ModelError, OutOfMemory, UsageError
 from visfeat.train.batches import Batches
-from visfeat.train.module import Classifier
+from visfeat.train.learner import Learner
 from visfeat.train.settings import Settings
 
 CHECKPOINTS, LOGS = "checkpoints", "logs"
@@ -39,9 +39,13 @@ class Fitted:
     steps: int
     device: str
 
+    def facts(self) -> dict[str, Any]:
+        """What the run's card says of the training."""
+        return {"epochs": self.epochs, "best_epoch": self.best_epoch, "steps": self.steps, "device": self.device}
+
 
 def fit(
-    module: Classifier,
+    module: Learner,
     train: Batches,
     val: Batches | None,
     settings: Settings,
@@ -55,7 +59,8 @@ def fit(
     Raises UsageError for a device that is not there, OutOfMemory, and TrainingError for a loss that is no number.
     """
     accelerator, devices = _accelerator(settings)
-    checkpoints = _checkpoints(settings, folder / CHECKPOINTS, validates=val is not None)
+    monitor = module.monitor if val is not None else None
+    checkpoints = _checkpoints(settings, folder / CHECKPOINTS, monitor)
     with _quiet(), _memory(settings):
         trainer = pl.Trainer(
             accelerator=accelerator,
@@ -63,7 +68,11 @@ def fit(
             precision=_PRECISION[settings.precision],  # type: ignore[arg-type]
             max_epochs=settings.epochs,
             gradient_clip_val=settings.clip_norm,
-            callbacks=[*checkpoints, *_stopping(settings, validates=val is not None), _Lines(settings, report)],
+            callbacks=[
+                *checkpoints,
+                *_stopping(settings, monitor),
+                _Lines(settings, report),
+            ],
             logger=_loggers(settings, folder / LOGS),
             log_every_n_steps=max(1, min(50, len(train))),
             enable_progress_bar=bar,
@@ -145,7 +154,7 @@ def _accelerator(settings: Settings) -> tuple[str, Any]:
     raise UsageError(f"--device {settings.device}: there are auto, cpu, cuda, cuda:N and mps")
 
 
-def _checkpoints(settings: Settings, folder: Path, *, validates: bool) -> list[ModelCheckpoint]:
+def _checkpoints(settings: Settings, folder: Path, monitor: tuple[str, str] | None) -> list[ModelCheckpoint]:
     """The last state, after each epoch and every so many steps; and the best validation, which stands last."""
     common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
     kept = [ModelCheckpoint(filename=LAST, save_top_k=1, save_on_train_epoch_end=True, **common)]
@@ -154,23 +163,19 @@ def _checkpoints(settings: Settings, folder: Path, *, validates: bool) -> list[M
         kept.append(
             ModelCheckpoint(filename=name, save_top_k=1, every_n_train_steps=settings.checkpoint_steps, **common)
         )
-    if validates:
-        monitor, mode = _monitor(settings)
-        kept.append(ModelCheckpoint(filename=BEST, monitor=monitor, mode=mode, save_on_train_epoch_end=True, **common))
+    if monitor is not None:
+        name, mode = monitor
+        kept.append(ModelCheckpoint(filename=BEST, monitor=name, mode=mode, save_on_train_epoch_end=True, **common))
     return kept
 
 
-def _monitor(settings: Settings) -> tuple[str, str]:
-    return ("val_f1", "max") if settings.multilabel else ("val_top1", "max")
-
-
-def _stopping(settings: Settings, *, validates: bool) -> list[Callback]:
+def _stopping(settings: Settings, monitor: tuple[str, str] | None) -> list[Callback]:
     if settings.patience is None:
         return []
-    if not validates:
+    if monitor is None:
         raise UsageError("--patience: nothing validates; say --val 0.1")
-    monitor, mode = _monitor(settings)
-    return [EarlyStopping(monitor, mode=mode, patience=settings.patience, check_on_train_epoch_end=True)]
+    name, mode = monitor
+    return [EarlyStopping(name, mode=mode, patience=settings.patience, check_on_train_epoch_end=True)]
 
 
 def _loggers(settings: Settings, folder: Path) -> list[Logger]:

@@ -72,6 +72,10 @@ class Settings(Architecture):
     test: float = 0.0
     multilabel: bool = False
 
+    recipe: str | None = None
+    """Of a store: the recipe whose rows are learned, by name or digest, and the ``layer`` where it has several."""
+    layer: str | None = None
+
     # Input.
     size: int | None = None
     fit: Fit | None = None

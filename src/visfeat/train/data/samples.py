@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from visfeat.train.data.examples import (
 from visfeat.train.data.pixels import (
     Pixels,
 )
-from visfeat.train.data.splits import save_splits
+from visfeat.train.data.splits import save_rejected, save_splits
 
 Report = Callable[[str], None]
 
@@ -83,8 +82,4 @@ class Samples:
     def save(self, folder: Path) -> None:
         """Write ``splits.csv``, and ``rejected.csv`` where something was left out."""
         save_splits(folder / "splits.csv", [(one.uri, one.label, one.split, one.group or "") for one in self.sources])
-        path = folder / "rejected.csv"
-        path.unlink(missing_ok=True)
-        if self.rejected:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([("uri", "label", "reason"), *self.rejected])
+        save_rejected(folder / "rejected.csv", self.rejected)

@@ -76,6 +76,14 @@ def save_splits(path: Path, rows: Sequence[tuple[str, str, str, str]]) -> None:
         writer.writerows(rows)
 
 
+def save_rejected(path: Path, rows: Sequence[tuple[str, str, str]]) -> None:
+    """Write ``rejected.csv``: uri, label, reason; no file where nothing was rejected."""
+    path.unlink(missing_ok=True)
+    if rows:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("uri", "label", "reason"), *rows])
+
+
 def check_classes(train: Counter[str], others: Mapping[Split, Counter[str]]) -> None:
     """Raise UsageError where there is one class only, or a class that training never sees."""
     classes = set(train).union(*others.values())

@@ -1,0 +1,76 @@
+"""What every training does at each step: a seed of its own, a loss that is a number, optimizer and schedule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from visfeat.errors import TrainingError
+from visfeat.train.batches import Batch
+from visfeat.train.settings import Settings
+
+MOMENTUM = 0.9
+_STEP_SEED = 1_000_003
+
+
+class Learner(pl.LightningModule):
+    """A network on its way; subclasses say what its loss is and what is watched."""
+
+    monitor: tuple[str, str]
+    """The number whose best epoch is kept, and whether that is its "max" or "min"."""
+
+    def __init__(self, network: nn.Module, settings: Settings, *, steps: int) -> None:
+        """``steps``: how many the whole training has."""
+        super().__init__()
+        self.network = network
+        self._settings, self._steps = settings, steps
+
+    def batch_loss(self, batch: Batch) -> Tensor:
+        """The mean loss over a batch."""
+        raise NotImplementedError
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's)
+        """Dropout draws by seed and step, so that it draws the same after an interruption."""
+        torch.manual_seed(self._settings.seed * _STEP_SEED + self.global_step)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's)
+        """The loss of a batch; raises TrainingError where it is no number."""
+        loss = self.batch_loss(batch)
+        if not math.isfinite(loss.item()):
+            raise TrainingError(
+                f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch + 1}); what was "
+                "learned up to the last checkpoint is kept; try a lower --lr, or --clip-norm 1"
+            )
+        self.log("train_loss", loss, on_step=True, on_epoch=False)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer over what is not frozen, and the learning rate of each step."""
+        optimizer = _optimizer(self._settings, [value for value in self.parameters() if value.requires_grad])
+        schedule = _schedule(self._settings, optimizer, self._steps)
+        if schedule is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _optimizer(settings: Settings, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, settings.lr, momentum=MOMENTUM, nesterov=True, weight_decay=settings.weight_decay
+        )
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(parameters, settings.lr)
+    return torch.optim.AdamW(parameters, settings.lr, weight_decay=settings.weight_decay)
+
+
+def _schedule(settings: Settings, optimizer: torch.optim.Optimizer, steps: int) -> Any:
+    """The learning rate over the steps: up and down in one cycle (Smith 2018), down by a cosine, or constant."""
+    if settings.schedule == "onecycle":
+        return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=steps + 1)
+    if settings.schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    return None
