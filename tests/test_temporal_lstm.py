@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from visfeat.errors import ModelError
 from visfeat.temporal.lstm import State, lstm_of, random_lstm
+from visfeat.temporal.rows import PART_ROWS
 
 WIDTH, HIDDEN = 5, 3
 
@@ -89,6 +90,14 @@ def test_the_last_state_is_where_each_direction_ends() -> None:
     _, lstm = made(2, bidirectional=True)
     states, end = lstm.run(rows_of(9))
     np.testing.assert_array_equal(lstm.last(end), np.concatenate([states[-1, :HIDDEN], states[0, HIDDEN:]]))
+
+
+@pytest.mark.parametrize("count", [1, PART_ROWS, 2 * PART_ROWS + 3])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_final_state_of_a_long_video_is_that_of_one_piece(count: int, bidirectional: bool) -> None:
+    _, lstm = made(2, bidirectional=bidirectional)
+    rows = rows_of(count)
+    np.testing.assert_allclose(lstm.final(rows), lstm.last(lstm.run(rows, part_rows=count)[1]), atol=1e-12)
 
 
 def test_large_inputs_do_not_overflow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from visfeat.errors import ModelError, UsageError
+from visfeat.errors import MissingExtra, ModelError, UsageError
 from visfeat.recipe import Recipe
 from visfeat.temporal.attention import attend_to_mean, attention_of, random_attention
 from visfeat.temporal.moments import maximum, mean, std
@@ -125,6 +126,12 @@ def test_centers_are_found_where_the_rows_are() -> None:
 def test_fewer_different_rows_than_centers_are_refused_with_both_numbers() -> None:
     with pytest.raises(UsageError, match="2 different rows cannot give 3 centers"):
         learn_centers(np.array([[0, 0], [1, 1], [0, 0]], np.float32), 3, seed=0)
+
+
+def test_learning_without_scikit_learn_names_its_extra(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'visfeat\[use\]'"):
+        learn_centers(values(5, 2), 2, seed=0)
 
 
 # What a recipe may ask for.

@@ -109,8 +109,17 @@ class Lstm:
             inputs = outputs
         return outputs, after
 
+    def final(self, rows: RowSequence) -> Doubles:
+        """The last layer's h where each direction ends, ``(directions * H,)``; in flat memory where there is one."""
+        if self.directions > 1:
+            return self.last(self.run(rows)[1])
+        state = self.zero_state()
+        for part in parts(len(rows)):
+            _, state = self.run(rows[part], state)
+        return self.last(state)
+
     def last(self, state: State) -> Doubles:
-        """The last layer's h where each direction ends, ``(directions * H,)``."""
+        """The last layer's h in a state, the directions side by side, ``(directions * H,)``."""
         return np.asarray(state.h[-self.directions :].reshape(-1))
 
 

@@ -174,8 +174,7 @@ def _states(lstm: Lstm, attention: Attention | None, *, steps: bool) -> Callable
     """Every state, the last one, or their mean by attention, as the run was trained."""
 
     def final(rows: RowSequence) -> Doubles:
-        states, end = lstm.run(rows)
-        return lstm.last(end) if attention is None else attention(states)
+        return lstm.final(rows) if attention is None else attention(lstm.run(rows)[0])
 
     return (lambda rows: lstm.run(rows)[0]) if steps else final
 
