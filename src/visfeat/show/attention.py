@@ -107,6 +107,6 @@ def attention(
         if places is not None and places[1] > 1:
             return Attention(shown, layers, prefix, places)
     raise UsageError(
-        f"{chosen.model}: has no attention from everywhere to everywhere in the picture; a vision transformer has, such "
-        "as timm/vit_small_patch16_224"
+        f"{chosen.model}: has no attention from everywhere to everywhere in the picture; a vision transformer has, "
+        "such as timm/vit_small_patch16_224"
     )

@@ -20,7 +20,9 @@ _CLIP_WIDTH_IN, _MOST_FRAMES = 13.0, 8
 
 def draw_class_map(found: ClassMap, *, model: str) -> Figure:
     """Draw a picture and its class map side by side, of a clip the frames above their maps; raises MissingExtra."""
-    title = f"{found.asked.name.partition(',')[0]}: {found.asked.probability:.1%}"
+    share = found.asked.probability
+    percent = f"{share:.1%}" if share >= 0.01 else f"{100 * share:.2g}%"
+    title = f"{found.asked.name.partition(',')[0]}: {percent}"
     subtitle = f"{found.look.title}; {model}; {found.how}"
     sheet, top = (_picture if len(found.look.pixels) == 1 else _clip)(found, title, subtitle)
     least = "nothing speaks for it" if found.heat.max() <= 0 else "nothing"

@@ -127,7 +127,8 @@ def telling_layers(card: ModelCard) -> tuple[str, ...]:
 def _places(spec: LayerSpec, clip_frames: int) -> tuple[int, ...]:
     if spec.kind == "tokens":
         return patches_shape(spec.shape[0] - spec.prefix_tokens, clip_frames) or ()
-    return spec.shape[:-1] if spec.channels_last else spec.shape[1:]
+    places = spec.shape[:-1] if spec.channels_last else spec.shape[1:]
+    return places if len(places) == 3 else (1, *places)
 
 
 def _outermost_last(layers: list[LayerSpec]) -> LayerSpec:

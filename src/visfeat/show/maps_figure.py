@@ -17,7 +17,7 @@ from visfeat.recipe import Recipe, recipe_of
 from visfeat.show.activations import show_network
 from visfeat.show.look import Look
 from visfeat.show.maps import Maps, maps_of, telling_layers
-from visfeat.show.sheet import MARGIN_IN, TOP_IN, Sheet
+from visfeat.show.sheet import MARGIN_IN, TOP_IN, Box, Sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ def draw_maps(
     """
     if scale not in ("channel", "layer"):
         raise UsageError(f"--scale {scale}: there are channel and layer")
-    blocks = [_block(maps, len(layers), channels, count, shown) for maps in layers]
+    blocks = [_block(maps, len(layers), channels, count) for maps in layers]
     height_in = sum(block.height_in + _BETWEEN_IN for block in blocks)
     colors = "each channel" if scale == "channel" else "each layer"
     sheet = Sheet(
@@ -79,7 +79,7 @@ def draw_maps(
     _draw_look(sheet, shown)
     top = TOP_IN
     for block in blocks:
-        block.draw(sheet, top, scale)
+        block.draw(sheet, top, scale, shown)
         top += block.height_in + _BETWEEN_IN
     return sheet.figure
 
@@ -98,62 +98,63 @@ def _draw_look(sheet: Sheet, shown: Look) -> None:
 
 @dataclass(frozen=True)
 class _Block:
-    """One layer's channels, as a grid, or each as a row over time."""
+    """One layer's channels as a grid; over time each channel is a strip of steps, under the frames."""
 
     maps: Maps
     channels: list[int]
-    columns: int
+    strips: int
+    """How many channels stand beside each other."""
     tile_in: tuple[float, float]
     """Height and width."""
     steps: list[int]
     """Which steps of time are drawn."""
-    frames: Look | None = None
-    """Drawn above maps over time."""
 
     @property
     def over_time(self) -> bool:
         return len(self.maps.values[0]) > 1
 
     @property
-    def rows(self) -> int:
-        rows = -(-len(self.channels) * len(self.steps) // self.columns)
-        return rows + (1 if self.over_time else 0)
+    def pitch_in(self) -> float:
+        return self.tile_in[0] + _NUMBER_IN + _GAP_IN
 
     @property
     def height_in(self) -> float:
-        return _HEADING_IN + self.rows * (self.tile_in[0] + _NUMBER_IN + _GAP_IN)
+        rows = -(-len(self.channels) // self.strips) + (1 if self.over_time else 0)
+        return _HEADING_IN + rows * self.pitch_in
 
-    def draw(self, sheet: Sheet, top: float, scale: str) -> None:
+    def draw(self, sheet: Sheet, top: float, scale: str, shown: Look) -> None:
         left = MARGIN_IN + _PICTURE_IN + 0.4
         sheet.words(left, top + 0.08, self.maps.layer, size=10, color=INK, bold=True)
         sheet.words(_WIDTH_IN - MARGIN_IN, top + 0.08, self._described(), size=8.5, at="right")
         top += _HEADING_IN
-        if self.over_time and self.frames is not None:
-            self._draw_frames(sheet, left, top, self.frames)
-            top += self.tile_in[0] + _NUMBER_IN + _GAP_IN
+        if self.over_time:
+            self._draw_frames(sheet, left, top, shown)
+            top += self.pitch_in
         chosen = self.maps.values[self.channels]
-        tiles = [(channel, step) for channel in self.channels for step in self.steps]
-        for number, (channel, step) in enumerate(tiles):
+        for strip, channel in enumerate(self.channels):
             values = self.maps.values[channel]
             low, high = (values.min(), values.max()) if scale == "channel" else (chosen.min(), chosen.max())
-            box = self._box(number, left, top)
-            if step == self.steps[0]:
-                sheet.words(box[0], box[1] - _NUMBER_IN / 2, str(channel), size=7)
-            sheet.picture(values[step].astype(np.float32), box, low=float(low), high=float(high))
+            corner = self._box(strip, 0, left, top)
+            sheet.words(corner[0], corner[1] - _NUMBER_IN / 2, str(channel), size=7)
+            for number, step in enumerate(self.steps):
+                box = self._box(strip, number, left, top)
+                sheet.picture(values[step].astype(np.float32), box, low=float(low), high=float(high))
 
-    def _box(self, number: int, left: float, top: float) -> tuple[float, float, float, float]:
+    def _box(self, strip: int, number: int, left: float, top: float) -> Box:
+        """Where one step of one channel stands."""
         height, width = self.tile_in
-        row, column = divmod(number, self.columns)
-        pitch = height + _NUMBER_IN + _GAP_IN
-        return (left + column * (width + _GAP_IN), top + _NUMBER_IN + row * pitch, width, height)
+        row, column = divmod(strip, self.strips)
+        across = column * len(self.steps) + number
+        return left + across * (width + _GAP_IN), top + _NUMBER_IN + row * self.pitch_in, width, height
 
     def _draw_frames(self, sheet: Sheet, left: float, top: float, shown: Look) -> None:
         pictures, steps = shown.pictures, self.maps.values.shape[1]
-        for number, step in enumerate(self.steps):
-            box = self._box(number, left, top)
-            frame = step * len(pictures) // steps
-            sheet.words(box[0], box[1] - _NUMBER_IN / 2, f"frame {frame}", size=7)
-            sheet.picture(pictures[frame], box)
+        for strip in range(min(self.strips, len(self.channels))):
+            for number, step in enumerate(self.steps):
+                box = self._box(strip, number, left, top)
+                frame = step * len(pictures) // steps
+                sheet.words(box[0], box[1] - _NUMBER_IN / 2, f"frame {frame}", size=7)
+                sheet.picture(pictures[frame], box)
 
     def _described(self) -> str:
         count, steps, height, width = self.maps.values.shape
@@ -162,13 +163,12 @@ class _Block:
         return f"{shown}{count} channels, {over}{height} x {width}"
 
 
-def _block(maps: Maps, layers: int, channels: tuple[int, ...] | None, count: int | None, shown: Look) -> _Block:
+def _block(maps: Maps, layers: int, channels: tuple[int, ...] | None, count: int | None) -> _Block:
     steps = maps.values.shape[1]
     most = count or (_OVER_TIME if steps > 1 else _MANY if layers == 1 else _SOME)
     chosen = maps.strongest(most) if channels is None else maps.chosen(channels)
-    drawn = list(np.linspace(0, steps - 1, min(steps, _MOST_STEPS)).round().astype(int))
-    columns = len(drawn) if steps > 1 else _COLUMNS
-    space = _WIDTH_IN - 2 * MARGIN_IN - _PICTURE_IN - 0.4
-    width = (space - (max(columns, _COLUMNS) - 1) * _GAP_IN) / max(columns, _COLUMNS)
-    height = width * maps.values.shape[2] / maps.values.shape[3]
-    return _Block(maps, chosen, columns, (height, width), [int(step) for step in drawn], shown)
+    drawn = [int(step) for step in np.linspace(0, steps - 1, min(steps, _MOST_STEPS)).round()]
+    strips = max(1, _COLUMNS // len(drawn))
+    columns = max(_COLUMNS, len(drawn))
+    width = (_WIDTH_IN - 2 * MARGIN_IN - _PICTURE_IN - 0.4 - (columns - 1) * _GAP_IN) / columns
+    return _Block(maps, chosen, strips, (width * maps.values.shape[2] / maps.values.shape[3], width), drawn)

@@ -91,9 +91,12 @@ def _is_plain(name: str) -> bool:
 
 
 def _last_layer(model: ModuleModel, pixels: NDArray[np.float32], index: int) -> LayerSpec:
-    """The last layer whose places the class depends on: after the last attention a class token needs no patches."""
+    """The last layer whose places the class depends on: after the last attention a class token needs no patches.
+
+    No linear layer: what it gives are queries, keys and values, or another detail of a block.
+    """
     frames = model.card.input.clip_frames
-    specs = {spec.name: spec for spec in placed_layers(model.card) if _is_plain(spec.name)}
+    specs = {spec.name: spec for spec in placed_layers(model.card) if _is_plain(spec.name) and spec.module != "Linear"}
     taken: dict[str, Tensor] = {}
 
     def take(path: str, _number: int, _part: nn.Module, _inputs: object, output: Tensor) -> None:
