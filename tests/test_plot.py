@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -139,3 +141,14 @@ def test_what_is_no_video_is_named(folder, tmp_path):
         timeline(folder / "second.png")
     with pytest.raises(MediaError, match=r"missing.mp4: no such file"):
         selfsim(tmp_path / "missing.mp4")
+
+
+def test_without_matplotlib_the_extra_is_named():
+    code = "import sys; sys.modules['matplotlib'] = None; from visfeat.cli.main import main; main(sys.argv[1:])"
+    for arguments in (["timeline", "v.mp4"], ["selfsim", "v.mp4", "-o", "x.svg"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "plot", *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.endswith("pip install 'visfeat[plot]'\n")
+        assert done.stderr.count("\n") == 1

