@@ -192,3 +192,38 @@ def test_a_clip_of_a_video_of_variable_rate(tmp_path):
     (given, *_) = inputs_of(video, Counting())
     assert given.frame_index.tolist() == [0, 1, 1, 1]
     assert numbers_of(given) == [0, 0, 0, 1]
+
+
+@pytest.fixture(scope="module")
+def pan(tmp_path_factory):
+    """33 frames at 15 a second that go 2 pixels to the right from each to the next."""
+    path = tmp_path_factory.mktemp("pan") / "pan.mp4"
+    return write_video(path, [moved(similarity(2 * n)) for n in range(33)], rate=15, options={"crf": "5"})
+
+
+def test_a_stream_of_flow_gives_the_rows_of_the_file(pan):
+    of_file = vf.Extractor("classic/hof", stride=5).video(pan)
+    stream = vf.Stream(model="classic/hof", stride=5)
+    with closing(opened(pan)) as decoder:
+        rows = [row for frame in decoder.frames() for row in stream.feed(frame)]
+    rows += stream.finish()
+    assert [row.start_s for row in rows] == of_file.start_s.tolist()
+    assert np.array_equal(np.stack([row.vectors["hof"] for row in rows]), of_file.values)
+
+
+def test_flow_and_pixels_of_one_decode_are_those_of_runs_of_their_own(pan, tmp_path):
+    recipes = [Recipe(model="classic/hof"), Recipe(model="classic/hof", stride=4), Recipe(every_s=Fraction(1, 2))]
+    together = vf.extract_many(pan, recipes, store=tmp_path / "many.vf")
+    for run, recipe in zip(together, recipes, strict=True):
+        alone = vf.extract(pan, recipe=recipe, store=tmp_path / "one.vf")
+        assert run.recipe.digest == alone.recipe.digest
+        found, expected = (
+            vf.open_store(tmp_path / name).features(recipe=alone.recipe.digest)[0] for name in ("many.vf", "one.vf")
+        )
+        assert np.array_equal(found, expected)
+
+
+def test_rows_of_flow_are_pooled_over_time(pan):
+    mean = vf.Extractor("classic/hof", layers=("magnitude",), temporal="mean").video(pan)
+    rows = vf.Extractor("classic/hof", layers=("magnitude",)).video(pan)
+    assert np.allclose(mean.values, rows.values.mean(axis=0, keepdims=True))
