@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store_made import LAYER, RECIPE, done, hash_of, item_of, rows_for, store_with, values_for, writer_of
+from store_made import FACTS, LAYER, RECIPE, done, hash_of, item_of, rows_for, store_with, values_for, writer_of
 from visfeat.errors import BrokenMedia, UsageError
 from visfeat.extraction.stored_rows import item_rows
 from visfeat.extraction.temporal import pool_stored
@@ -73,6 +73,20 @@ def test_only_new_videos_are_pooled(tmp_path: Path) -> None:
     recipe, progress, _ = pooled(store, temporal="mean")
     assert (progress.unchanged, progress.done) == (1, 1)
     assert len(store.features(recipe=recipe.digest)[0]) == 2
+
+
+def test_rows_that_are_made_anew_take_what_was_pooled_of_them_along(tmp_path: Path) -> None:
+    store = store_with(tmp_path / "s.vf", LENGTHS)
+    recipe, _, _ = pooled(store, temporal="mean")
+    item = item_of("a.mp4", kind=Kind.VIDEO)
+    with store.writer(RECIPE, layers=(LAYER,), facts=FACTS, card_toml="", redo=True) as writer:
+        writer.add(rows_for(item, range(2)))
+        writer.finish(done(item), 2)
+    _, again, _ = pooled(store, temporal="mean")
+    assert (again.done, again.unchanged) == (1, 2)
+    values, table = store.features(recipe=recipe.digest)
+    assert table["uri"].to_pylist() == list(LENGTHS)
+    np.testing.assert_allclose(values[0], rows_in("a.mp4", 2).mean(axis=0))
 
 
 def test_copies_share_their_pooled_row(tmp_path: Path) -> None:

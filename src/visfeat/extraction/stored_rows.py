@@ -46,8 +46,9 @@ class StoredRows:
 
 
 def item_rows(readers: Readers, uris: Sequence[str]) -> Iterator[ItemRows]:
-    """The rows of these items, which the readers must have, in the order of the URIs."""
+    """The rows of these items in the order of the URIs; an item that another process removed meanwhile is left out."""
     spans = {layer: _spans(reader) for layer, reader in readers.items()}
+    uris = [uri for uri in uris if all(uri in known for known in spans.values())]
     most = min(reader.rows_in(BATCH_BYTES) for reader in readers.values())
     first = next(iter(readers))
     for group in _groups(sorted(uris), spans[first], most):

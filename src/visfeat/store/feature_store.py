@@ -123,16 +123,21 @@ class FeatureStore:
         self._create(RECIPES).upsert(pa.Table.from_pylist([row], schema=RECIPES_SCHEMA))
 
     def forget(self, content_hashes: Iterable[str], recipe_digest: str) -> None:
-        """Delete the features and outcomes of these contents under a recipe, so that the next run makes them anew."""
+        """Delete the features and outcomes of these contents under a recipe, so that the next run makes them anew.
+
+        What was pooled over time from these features goes with them.
+        """
         hashes = sorted(set(content_hashes))
         extractions = self._table(EXTRACTIONS)
         if extractions is None:
             return
+        made_of_it = [one for one in self.recipes() if recipe_digest in (one.digest, one.recipe.rows_recipe.digest)]
         # First the outcomes: rows without one do not count.
-        extractions.delete_where_in("key", [f"{one}:{recipe_digest}" for one in hashes])
-        for stored in self.recipes():
-            for layer in stored.layers if stored.digest == recipe_digest else ():
-                table = self._table(features_table_name(recipe_digest, layer.layer))
+        digests = {recipe_digest, *(stored.digest for stored in made_of_it)}
+        extractions.delete_where_in("key", [f"{one}:{digest}" for digest in sorted(digests) for one in hashes])
+        for stored in made_of_it:
+            for layer in stored.layers:
+                table = self._table(features_table_name(stored.digest, layer.layer))
                 if table is not None:
                     table.delete_where_in("content_hash", hashes)
 
