@@ -20,7 +20,6 @@ EXTRAS = {
     "hf": ("torch", "transformers"),
     "text": ("torch", "open_clip"),
     "classic": ("cv2",),
-    "classic": ("cv2",),
     "plot": ("matplotlib",),
     "see": ("torch", "matplotlib", "pytorch_grad_cam"),
     "use": ("sklearn",),
