@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ class Extractor:
                 recipe = recipe.but(animations="video")
             options = replace(self._options, stream=recipe.stream, animations=recipe.animations)
             with closing(open_decoder(item, content, options)) as decoder:
-                times_s = _times_in_shots(item, recipe, decoder)
+                times_s = self._times_in_shots(item, recipe, decoder)
                 values, given, labels = self._run(network_inputs(decoder, recipe, self._preprocess, times_s=times_s))
             if not given:
                 raise BrokenMedia("no frame to extract")
@@ -174,6 +175,19 @@ class Extractor:
         ordered = [results[number] for number in sorted(results)]
         return self._joined(ordered, len(seen)), seen, sum((batch.labels for batch in ordered), ())[: len(seen)]
 
+    def _times_in_shots(self, item: MediaItem, recipe: Recipe, decoder: Decoder) -> Iterator[Fraction] | None:
+        """When to look, for a recipe that takes frames by shot: those are found first; an animation is one shot."""
+        if recipe.frames_per_shot is None:
+            return None
+        if item.kind is not Kind.VIDEO:
+            return evenly_spaced(recipe.frames_per_shot, decoder.measure_duration_s())
+        shots = shots_of_item(item, self._shot_detector, stream=recipe.stream).shots
+        return times_in_shots(shots, recipe.frames_per_shot)
+
+    @cached_property
+    def _shot_detector(self) -> ShotDetector:
+        return ShotDetector()
+
     @property
     def _input_shape(self) -> tuple[int, ...]:
         spec = self._preprocess.spec
@@ -196,15 +210,6 @@ def _identified(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
     if item.kind is Kind.IGNORED:
         raise UnsupportedMedia("neither an image nor a video")
     return item, content
-
-
-def _times_in_shots(item: MediaItem, recipe: Recipe, decoder: Decoder) -> Iterator[Fraction] | None:
-    """When to look, for a recipe that takes frames by shot: those are found first; an animation is one shot."""
-    if recipe.frames_per_shot is None:
-        return None
-    if item.kind is not Kind.VIDEO:
-        return evenly_spaced(recipe.frames_per_shot, decoder.measure_duration_s())
-    return times_in_shots(shots_of_item(item, ShotDetector(), stream=recipe.stream).shots, recipe.frames_per_shot)
 
 
 @contextmanager

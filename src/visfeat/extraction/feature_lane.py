@@ -86,6 +86,11 @@ class FeatureLane:
         """Record an item that needs no network."""
         self._results.put(Finished(ItemRecord(item, None, status, reason), 0))
 
+    def breaks(self, error: BaseException) -> None:
+        """Take nothing more; what is finished already is still written."""
+        self.error = self.error or error
+        self._entries.abort()
+
     # The lane's own threads.
 
     def start(self, decoding: Sequence[threading.Thread]) -> list[threading.Thread]:
@@ -112,9 +117,7 @@ class FeatureLane:
             except Aborted:
                 pass
             except BaseException as error:  # noqa: BLE001 (handed to who runs the lanes)
-                self.error = self.error or error
-                self._entries.abort()
-                # What is finished already is still written, unless it is the writing that failed.
+                self.breaks(error)
                 if breaks_results:
                     self._results.abort()
 
@@ -199,6 +202,10 @@ class FeatureFeed:
         """The job has failed."""
         self._ledger.failed(self._job, reason)
         self._ledger.decoded(self._job)
+
+    def breaks(self, error: BaseException) -> None:
+        """The lane ends."""
+        self._lane.breaks(error)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -55,7 +55,8 @@ class SharedDecode:
 class Feed(Protocol):
     """One content on its way into one lane.
 
-    Whatever ``begin``, ``feed`` and ``finish`` raise fails this content in this lane alone; Aborted ends it in silence.
+    What ``begin``, ``feed`` and ``finish`` raise fails this content in this lane alone, unless it is an EngineError,
+    ModelError or StoreError, which breaks the lane; Aborted ends it in silence.
     """
 
     def begin(self, shared: SharedDecode) -> None:
@@ -69,6 +70,9 @@ class Feed(Protocol):
 
     def fail(self, reason: str) -> None:
         """No more is coming, and what came does not count."""
+
+    def breaks(self, error: BaseException) -> None:
+        """The network or the store failed: the lane takes nothing more."""
 
     def close(self) -> None:
         """Let go of what is held, after any of the others, also where the run is stopped."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from visfeat.decode.decoder import DecodeOptions, Decoder
-from visfeat.errors import StoreError
 from visfeat.extraction.lane import Feed, SharedDecode
 from visfeat.extraction.ledger import Finished, Job, Ledger
 from visfeat.extraction.progress import Progress
@@ -96,7 +95,7 @@ class ShotFeed:
         self._known: tuple[Shot, ...] | None = None
 
     def begin(self, shared: SharedDecode) -> None:  # noqa: ARG002
-        """Get hold of the network, unless another lane has found the shots in this very run. Raises ModelError."""
+        """Get hold of the network, unless another lane has found the shots already. Raises ModelError."""
         self._known = self._lane.shots.known(self._job.item.content_hash)
         if self._known is None:
             self._tracker = ShotTracker(self._lane.shots.detector(), threshold=self._lane.shots.threshold)
@@ -108,15 +107,11 @@ class ShotFeed:
             self._lane.saw_frame()
 
     def finish(self, decoder: Decoder) -> None:
-        """Write the shots, and tell how it came out."""
+        """Write the shots, and tell how it came out. Raises StoreError."""
         shots = self._known or ()
         if self._tracker is not None:
             shots = self._tracker.finish()
-            try:
-                self._lane.shots.keep(self._job.item.content_hash, shots)
-            except StoreError as error:
-                self._lane.error = error
-                return
+            self._lane.shots.keep(self._job.item.content_hash, shots)
         for _ in shots:
             self._ledger.emitted(self._job)
         self._ledger.decoded(self._job, decoder.problem)
@@ -126,6 +121,10 @@ class ShotFeed:
         """The video has no shots."""
         self._ledger.failed(self._job, reason)
         self._ledger.decoded(self._job)
+
+    def breaks(self, error: BaseException) -> None:
+        """The lane ends."""
+        self._lane.error = error
 
     def close(self) -> None:
         """Give the network back."""

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from visfeat.decode import open_decoder
 from visfeat.decode.decoder import DecodeOptions
-from visfeat.errors import MediaError
+from visfeat.errors import EngineError, MediaError, ModelError, StoreError
 from visfeat.extraction.channel import Aborted
 from visfeat.extraction.lane import Feed, Lane, SharedDecode
 from visfeat.frames import Frame, StreamInfo
@@ -115,6 +115,9 @@ class _Group:
                 do(feed)
             except Aborted:
                 self.feeds.remove(feed)
+            except (EngineError, ModelError, StoreError) as error:
+                self.feeds.remove(feed)
+                feed.breaks(error)
             except Exception as error:  # noqa: BLE001 (what is wrong with it may be wrong for one recipe alone)
                 self.feeds.remove(feed)
                 _tell(feed, _reason(self._item, error))
