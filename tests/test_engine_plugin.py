@@ -20,7 +20,7 @@ class SmallMemory:
 
     def compile(self, model, options):
         network = OpenvinoEngine().compile(model, options)
-        if network.batch_size > 2:
+        if network.batch_size > 2 * options.batch_multiple:
             network.stream = self.too_much(network.batch_size)
         return network
 
@@ -33,6 +33,19 @@ class SmallMemory:
 
         return stream
 '''
+
+
+def test_out_of_memory_keeps_the_views_of_a_row_together(tmp_path):
+    package, store = tmp_path / "site", tmp_path / "s.vf"
+    package.mkdir()
+    write_package(package, "small", ENGINE, {"visfeat.engines": {"small": "small:SmallMemory"}})
+    (tmp_path / "a.jpg").write_bytes(encoded(photo(), "JPEG"))
+    command = ["-m", "visfeat.cli.main", "extract", str(tmp_path / "a.jpg"), "--store", str(store), "--json"]
+    result = python(package, *command, "--engine", "small", "--batch-size", "13", "--crops", "3")
+    assert result.returncode == 0, result.stderr
+    assert "anew with 9 at a time" in result.stderr
+    assert "anew with 6 at a time" in result.stderr
+    assert json.loads(result.stdout)["rows"] == 1
 
 
 def test_out_of_memory_halves_the_batch(tmp_path):

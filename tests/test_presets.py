@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from extract_made import CARD, RECIPE, MeanColor, run_pipeline
+from extract_made import CARD, RECIPE, SPEC, MeanColor, run_pipeline
 from media_made import write_video
 from store_made import done, item_of, rows_for, writer_of
 from visfeat.engine.prepare import resolve
 from visfeat.errors import UsageError
+from visfeat.extraction.inputs import InputAssembler
+from visfeat.frames import Frame
 from visfeat.media.item import Kind
+from visfeat.preprocess import Preprocessor
 from visfeat.presets import preset_names, preset_of, presets
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.per_video import PerVideoExporter
@@ -57,6 +62,29 @@ def test_another_stack_and_step(tmp_path, frames, stack, step):
 def test_stacks_of_64(tmp_path, name, frames):
     table = rows_of(tmp_path, name, frames)
     assert [indices[0] for indices in table["frame_indices"].to_pylist()] == [a for a, _ in windows(frames, 64, 64)]
+
+
+class NoFlow:
+    """An estimator that finds no motion."""
+
+    facts: dict[str, str] = {}
+
+    def __call__(self, before, after):
+        return np.zeros((*before.shape[:2], 2), dtype=np.float32)
+
+
+@pytest.mark.parametrize("frames", [17, 32, 33, 50])
+def test_stacks_of_flow_need_one_frame_more(tmp_path, frames):
+    (recipe,) = presets("video_features/i3d_flow", {"clip": 16, "stride": 16})
+    spec = SPEC.model_copy(update={"kind": "flow", "mean": (0.5, 0.5), "std": (0.5, 0.5), "clip_frames": 16})
+    assembler = InputAssembler(recipe, Preprocessor(spec, flow=NoFlow()))
+    found = []
+    for n in range(frames):
+        times = (Fraction(n, 25), Fraction(n + 1, 25))
+        frame = Frame(n, *times, is_keyframe=False, rgb=lambda: np.zeros((16, 16, 3), dtype=np.uint8))
+        found += assembler.feed(frame)
+    found += assembler.finish()
+    assert [clip.frame_index[0] for clip in found] == [start for start, _ in windows(frames - 1, 16, 16)]
 
 
 @pytest.mark.parametrize("frames", [1, 25, 26, 60])

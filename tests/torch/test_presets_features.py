@@ -12,6 +12,8 @@ from torchvision import models, transforms
 
 import visfeat as vf
 from media_made import photo, write_video
+from visfeat.errors import UnknownModel
+from visfeat.models.registry import load_model
 from visfeat.presets import presets
 
 SEED = "random:0"
@@ -104,6 +106,16 @@ def test_resnet(video):
     found = features("video_features/resnet", video, every_nth=9)
     assert found.values.shape == expected.shape == (4, 2048)
     assert cosines(found.values, expected).min() >= 0.99999
+
+
+def test_other_pretrained_weights_have_their_own_transform():
+    old, new = (load_model(f"torchvision/resnet18{entry}", weights=SEED).card for entry in ("/IMAGENET1K_V1", ""))
+    assert old.name == "torchvision/resnet18/IMAGENET1K_V1"
+    assert old.weights_digest == new.weights_digest
+    fifty = load_model("torchvision/resnet50/IMAGENET1K_V1", weights=SEED).card.input
+    assert (fifty.resize_px, load_model("torchvision/resnet50", weights=SEED).card.input.resize_px) == (256, 232)
+    with pytest.raises(UnknownModel, match="no weights are called V9.*IMAGENET1K_V1"):
+        load_model("torchvision/resnet18/V9", weights=SEED)
 
 
 def test_i3d_resizes_and_cuts_as_the_tool_does():

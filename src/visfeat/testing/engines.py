@@ -50,6 +50,15 @@ class EngineSuite:
             assert outputs[spec.name].shape == (BATCH_SIZE, *spec.shape)
             assert outputs[spec.name].dtype == np.float32
 
+    def test_a_batch_holds_all_views_of_its_rows(self) -> None:
+        """Its size is a multiple of ``batch_multiple``, whatever the engine would choose or was asked for."""
+        model = self.model()
+        for asked in (None, BATCH_SIZE):
+            options = NetworkOptions(
+                self.layers, model.card.input, device=self.device, batch_size=asked, batch_multiple=5
+            )
+            assert self.engine().compile(model, options).batch_size % 5 == 0
+
     def test_results_do_not_depend_on_order_or_neighbors(self) -> None:
         """Bit-equal when pictures change places within and between batches."""
         pixels = self._pixels(2)
