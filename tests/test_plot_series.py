@@ -60,10 +60,12 @@ def test_bins_are_means_and_maxima_of_what_starts_in_them(steps, most, random):
 
 
 def test_rows_stand_for_the_time_up_to_the_next():
-    edges = edges_s(np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.04, 1.04, 2.04, 4.04]))
+    starts, ends = np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.04, 1.04, 2.04, 4.04])
+    edges = edges_s(starts, ends, 9.0)
     assert edges.tolist() == [0, 1, 2, 4, 5]
     assert [row_at(edges, at) for at in (0, 0.99, 1, 3.9, 4.99, 5, -1)] == [0, 0, 1, 2, 3, None, None]
-    assert edges_s(np.array([0.0]), np.array([0.64])).tolist() == [0, 0.64]
+    assert edges_s(np.array([0.0]), np.array([0.64]), 0.64).tolist() == [0, 0.64]
+    assert [edges_s(starts, ends, length)[-1] for length in (4.5, 5.9, 6.1)] == [4.5, 5.9, 5]
 
 
 def test_times_are_read_and_written():

@@ -26,6 +26,11 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
     figure.text(left, 1 - 0.56 / height_in, subtitle, parse_math=False, fontsize=9.5, color=FAINT)
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something: "1 shot", "2 shots"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def time_axis(axes: Axes, length_s: float, most: int = 14, *, labels: bool = True) -> None:
     """Ticks at round times along x, written as minutes:seconds."""
     ticks = ticks_s(length_s, most)

@@ -10,7 +10,7 @@ import numpy as np
 from visfeat.figure import FAINT, new_figure
 from visfeat.plot.clock import clock
 from visfeat.plot.features import Choice, VideoRows, identified, naming, rows_of
-from visfeat.plot.panels import headline, shot_bars, tidy, time_axis
+from visfeat.plot.panels import counted, headline, shot_bars, tidy, time_axis
 from visfeat.plot.series import edges_s, self_similarity
 from visfeat.plot.thumbnails import Span
 from visfeat.plot.watch import known_shots
@@ -53,8 +53,8 @@ def selfsim(
 
 
 def _draw(figure: Figure, name: str, rows: VideoRows, shots: tuple[Shot, ...]) -> None:
-    edges = edges_s(rows.start_s, rows.end_s)
     spans = [Span(float(shot.start_s), float(shot.end_s)) for shot in shots]
+    edges = edges_s(rows.start_s, rows.end_s, spans[-1].end_s)
     length_s = max(float(edges[-1]), spans[-1].end_s)
     width_in, height_in = _SIZE_IN
     side_x, side_y = _MATRIX_IN / width_in, _MATRIX_IN / height_in
@@ -64,7 +64,7 @@ def _draw(figure: Figure, name: str, rows: VideoRows, shots: tuple[Shot, ...]) -
     low = float(np.percentile(matrix, 1))
     # One picture inside an SVG too: four million cells as shapes would open nowhere.
     mesh = axes.pcolormesh(
-        edges, edges, matrix, cmap="magma", vmin=min(low, 0.999), vmax=1, shading="flat", rasterized=True
+        edges, edges, matrix, cmap="magma", vmin=min(low, 0.99), vmax=1, shading="flat", rasterized=True
     )
     for span in spans[1:] if len(spans) <= _MOST_LINES else ():
         axes.axvline(span.start_s, color="white", linewidth=0.6, alpha=0.7)
@@ -94,6 +94,5 @@ def _draw(figure: Figure, name: str, rows: VideoRows, shots: tuple[Shot, ...]) -
 
 
 def _subtitle(rows: VideoRows, length_s: float, shots: int) -> str:
-    many = "1 shot" if shots == 1 else f"{shots} shots"
-    taken = f"{rows.total} rows" if len(rows.values) == rows.total else f"{len(rows.values)} of {rows.total} rows"
-    return "   ·   ".join([clock(length_s), many, taken, rows.title])
+    taken = counted(rows.total, "row") if len(rows.values) == rows.total else f"{len(rows.values)} of {rows.total} rows"
+    return "   ·   ".join([clock(length_s), counted(shots, "shot"), taken, rows.title])

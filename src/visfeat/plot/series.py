@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 _INTERVALS_S = (Fraction(1), Fraction(1, 2), Fraction(1, 4), Fraction(1, 5), Fraction(1, 10))
 _ENOUGH_ROWS = 120
+_LEAST_CEILING = 0.1
+"""Of motion in either unit: less is none."""
 
 
 class Bins(NamedTuple):
@@ -33,13 +35,15 @@ def evenly(count: int, most: int) -> NDArray[np.int64]:
     return np.arange(kept, dtype=np.int64) * count // max(kept, 1)
 
 
-def edges_s(start_s: Floats, end_s: Floats) -> Floats:
+def edges_s(start_s: Floats, end_s: Floats, length_s: float) -> Floats:
     """The edges ``(N + 1,)`` of the times for which N rows stand: each up to the start of the next.
 
-    The last row stands as long as rows do in the middle (the median), at least until its own end.
+    The last row stands as long as rows do in the middle (the median), at least until its own end; a rest of the video
+    that is shorter than one more row belongs to it too.
     """
     step = float(np.median(np.diff(start_s))) if len(start_s) > 1 else 0.0
-    return np.append(start_s, max(float(end_s[-1]), float(start_s[-1]) + step))
+    last = max(float(end_s[-1]), float(start_s[-1]) + step)
+    return np.append(start_s, length_s if abs(length_s - last) < step else last)
 
 
 def row_at(edges: Floats, at_s: float) -> int | None:
@@ -84,7 +88,7 @@ def ceiling(motion: Floats, first_frames: Sequence[int]) -> float:
     """
     within = np.ones(len(motion), bool)
     within[[frame for frame in first_frames if frame < len(motion)]] = False
-    return 1.1 * max(float(motion[within].max(initial=0.0)), 1e-3)
+    return 1.1 * max(float(motion[within].max(initial=0.0)), _LEAST_CEILING)
 
 
 def interval_for(duration_s: float) -> Fraction:

@@ -15,7 +15,7 @@ from visfeat.figure import ACCENT, CURVE, FAINT, INK, PALE, new_figure, printabl
 from visfeat.media.item import uri_of
 from visfeat.plot.clock import check_moment, clock, moment_s
 from visfeat.plot.features import Choice, VideoRows, identified, naming, rows_of
-from visfeat.plot.panels import headline, shot_bars, tidy, time_axis
+from visfeat.plot.panels import counted, headline, shot_bars, tidy, time_axis
 from visfeat.plot.series import Floats, binned, ceiling, edges_s, row_at
 from visfeat.plot.thumbnails import Span, slots
 from visfeat.plot.watch import Seen, known_shots, watch
@@ -95,7 +95,7 @@ def _asked(query: str | os.PathLike[str] | float) -> float | str:
 
 
 def _similarity(rows: VideoRows, seen: Seen, asked: float | str) -> Similarity:
-    edges = edges_s(rows.start_s, rows.end_s)
+    edges = edges_s(rows.start_s, rows.end_s, seen.length_s)
     if isinstance(asked, str):
         with naming(asked):
             picture = thumbnail(uri_of(asked), None, _QUERY_PX)
@@ -144,8 +144,7 @@ def _share(box_in: tuple[float, float, float, float], height_in: float) -> tuple
 
 
 def _subtitle(seen: Seen, similarity: Similarity | None) -> str:
-    many = "1 shot" if len(seen.shots) == 1 else f"{len(seen.shots)} shots"
-    parts = [clock(seen.length_s), many, f"{len(seen.motion)} frames"]
+    parts = [clock(seen.length_s), counted(len(seen.shots), "shot"), counted(len(seen.motion), "frame")]
     if similarity is not None:
         parts.append(f"features: {similarity.rows.title}")
     if seen.problem:
@@ -163,11 +162,12 @@ def _draw_strip(axes: Axes, spans: Sequence[Span], seen: Seen, width_in: float) 
             middle = (span.start_s + span.end_s) / 2
             color = "white" if number % 2 else INK
             axes.text(middle, _BAR_IN / 2, str(number), ha="center", va="center", fontsize=8, color=color)
-    bottom = _STRIP_IN - _THUMBNAIL_IN
+    bottom, last = _STRIP_IN - _THUMBNAIL_IN, None
     for slot in slots(spans, (picture_in + _BETWEEN_IN) * scale_s, seen.length_s):
         picture = seen.gallery.nearest(slot.moment_s, spans[slot.shot])
-        if picture is None:
-            continue
+        if picture is None or picture is last:
+            continue  # a shot of few frames
+        last = picture
         half = picture_in * scale_s / 2
         extent = (slot.middle_s - half, slot.middle_s + half, bottom, bottom + high_in)
         axes.imshow(picture, extent=extent, aspect="auto")
