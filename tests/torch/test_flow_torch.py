@@ -11,11 +11,13 @@ from torchvision.utils import flow_to_image
 import visfeat as vf
 from flow_made import moved, pair, similarity
 from media_made import write_video
+from visfeat.engine.pack import pack
 from visfeat.engine.raft import RaftFlow, padding
 from visfeat.errors import ModelError, UsageError, WeightsMismatch
 from visfeat.flow.color_wheel import colored
-from visfeat.flow.field import ROUNDING_PX
+from visfeat.flow.field import MEAN, ROUNDING_PX, STD
 from visfeat.models.raft import pack_raft, raft_network
+from visfeat.models.registry import load_model
 
 
 @pytest.fixture
@@ -124,3 +126,25 @@ def test_a_network_of_ones_own_sees_flow_over_twenty(tmp_path):
         assert np.allclose(found.start_s, np.arange(5) / 10)
         assert np.allclose(found.end_s, np.arange(1, 6) / 10)
         assert extractor.recipe.input == "flow"
+
+
+@pytest.mark.usefixtures("own_nets_can_be_imported")
+def test_a_graph_of_two_channels_is_read_with_its_card(tmp_path):
+    packed = pack(load_model("own_nets:mean_flow"))
+    packed.save(tmp_path / "mean.vfmodel")
+    assert load_model(str(tmp_path / "mean.vfmodel")).card.input.kind == "flow"
+    (tmp_path / "mean.xml").write_bytes(packed.graph_xml)
+    (tmp_path / "mean.bin").write_bytes(packed.weights)
+    with pytest.raises(ModelError, match="none of its axes has the 3 channels"):
+        load_model(str(tmp_path / "mean.xml"))
+    (tmp_path / "mean.toml").write_text('[input]\nkind = "flow"\n')
+    spec = load_model(str(tmp_path / "mean.xml")).card.input
+    assert (spec.kind, spec.size_px, spec.mean, spec.std) == ("flow", (96, 128), MEAN, STD)
+    video = write_video(tmp_path / "v.mp4", [moved(similarity(2 * n)) for n in range(3)], rate=10)
+    found = [
+        vf.Extractor(str(tmp_path / f"mean.{ending}"), fps=10, layers=None).video(video).values
+        for ending in ("xml", "vfmodel")
+    ]
+    assert found[0].shape == (2, 2)
+    assert np.allclose(found[0][:, 0], 2 * spec.resize_px / 180 / 20, rtol=0.1)
+    assert np.allclose(found[1][:, 0], 2 * 96 / 180 / 20, rtol=0.1)
