@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
+from PIL import Image
 from safetensors.numpy import save_file
 
 import visfeat as vf
@@ -123,6 +124,17 @@ def test_each_shot_of_a_video_is_a_row(media, tmp_path):
     assert [Path(uri).name for uri in table["uri"].to_pylist()] == ["a.mp4", "a.mp4", "b.mp4", "b.mp4", "c.jpg"]
     assert table["start_s"].to_pylist() == [0, 1.2, 0, 1.2, None]
     assert table["end_s"].to_pylist() == [1.2, 2.4, 1.2, 2.4, None]
+
+
+def test_an_animation_is_one_shot(tmp_path):
+    first, *others = (Image.fromarray(photo(40, 60, seed=n)) for n in range(4))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=250)
+    options = {"animations": "video", "every_frame": True, "segments": "shots"}
+    run = vf.extract(tmp_path / "a.gif", store=tmp_path / "s.vf", **options)
+    assert run.items["done"] == 1
+    values, table = vf.open_store(tmp_path / "s.vf").features(recipe=run.recipe.digest)
+    assert (table["start_s"].to_pylist(), table["end_s"].to_pylist()) == ([0.0], [1.0])
+    np.testing.assert_array_equal(vf.Extractor(**options).video(tmp_path / "a.gif").values, values)
 
 
 def test_pooled_recipes_share_the_rows_of_a_run(media, tmp_path):

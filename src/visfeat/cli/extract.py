@@ -108,7 +108,7 @@ def extract(
         str | None, Option(help="mean, max, std, vlad, attention or lstm.", rich_help_panel=SEQUENCE)
     ] = None,
     temporal_model: Annotated[
-        str | None, Option(help="What it learned: FILE, RUN or random:SEED.", rich_help_panel=SEQUENCE)
+        str | None, Option(help="What it learned: FILE, RUN, random:SEED, kmeans:SEED.", rich_help_panel=SEQUENCE)
     ] = None,
     temporal_rows: Annotated[
         str | None, Option(help="Of lstm: final state or all steps.", rich_help_panel=SEQUENCE)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from visfeat.errors import MediaError, UsageError
+from visfeat.errors import MediaError, UnsupportedMedia, UsageError
 from visfeat.extraction.progress import Progress
 from visfeat.extraction.stored_rows import ItemRows, item_rows
 from visfeat.extraction.vocabulary import known_vocabulary, vocabulary
@@ -198,6 +198,8 @@ def _outcome(item: ItemRows, content: Content, pooled: PooledRecipe, shots_of: S
     if pooled.recipe.segments is not None and not np.isnan(item.times.start_s).any():
         try:
             shots = shots_of(item.uri, content.content_hash)
+        except UnsupportedMedia:
+            shots = None  # an animation that is read as a video is one shot
         except MediaError as error:
             return Outcome(Status.FAILED, f"its shots cannot be found: {error}", {})
     segments, without = segments_of(item.times, shots)
