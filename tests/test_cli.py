@@ -125,7 +125,10 @@ def test_models_layers_doctor_and_cache(capsys):
     rows = {row["name"]: row for row in json.loads(out)}
     assert rows["global_pool"]["default"]
     assert rows["blocks.0.0"]["shape"] == [16, 112, 112]
+    code, out, _ = run(capsys, "layers", "bundled/transnetv2")
+    assert "input: clips of 100 frames" in out
     code, out, _ = run(capsys, "layers", "bundled/efficientnet_lite0")
+    assert "input: pictures, 224 x 224 px" in out
     assert "blocks.6.0" in out
     code, out, _ = run(capsys, "doctor", "--json")
     assert json.loads(out)["cpu"]["cores"] >= 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from visfeat.card import InputSpec
 
 _PASSING = {"Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "DropPath", "StochasticDepth"}
 """Modules whose output is their input once training is over."""
@@ -45,6 +48,18 @@ def layers(
     left_out = len(card.layers) - len(shown)
     if left_out:
         print(f"({left_out} more pass on their input unchanged; --all lists them)")
+    print(_input(card.input))
+
+
+def _input(spec: InputSpec) -> str:
+    """What the network sees, in words."""
+    size = f"{spec.size_px[1]} x {spec.size_px[0]} px"
+    if spec.clip_frames == 1:
+        return f"input: {'optical flow' if spec.kind == 'flow' else 'pictures'}, {size}"
+    rate = "consecutive" if spec.clip_fps is None else f"{spec.clip_fps:g} a second"
+    what = "fields of flow" if spec.kind == "flow" else "frames"
+    fixed = " and no other number" if spec.clip_lengths == (spec.clip_frames,) else ""
+    return f"input: clips of {spec.clip_frames} {what}{fixed}, {rate}, {size}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
