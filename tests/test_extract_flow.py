@@ -68,6 +68,14 @@ def test_four_fields_need_five_frames_and_each_is_estimated_once(tmp_path):
     assert np.allclose([given.end_s for given in found], [0.4, 0.6, 0.8, 0.9])
 
 
+def test_between_clips_that_lie_apart_nothing_is_estimated(tmp_path):
+    video = write_numbered(tmp_path / "v.mp4", 25, rate=10)
+    estimator = Counting()
+    found = inputs_of(video, estimator, stride=10, tail="drop")
+    assert [given.frame_index[0] for given in found] == [0, 10, 20]
+    assert len(estimator.calls) == 12
+
+
 def test_windows_of_time_are_those_of_a_network_of_pixels(tmp_path):
     """25 frames a second, clips at 10: rows of both streams lie at the same places."""
     video = write_numbered(tmp_path / "v.mp4", 60, rate=25)

@@ -6,7 +6,8 @@ across the window's edge is followed. The field of a frame leads to the next sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,15 +22,18 @@ from visfeat.views import cut_views, views_of
 
 
 class Step(NamedTuple):
-    """From one sampled frame to the next, and the flow between them: bytes uint8 ``(V, height, width, 2)``."""
+    """From one sampled frame to the next; ``field`` gives the flow between them, bytes uint8 ``(V, height, width, 2)``.
+
+    It is estimated when it is first asked for: between clips that lie apart nobody does.
+    """
 
     before: Sample
     after: Frame
-    field: NDArray[np.uint8]
+    field: Callable[[], NDArray[np.uint8]]
 
 
 class FlowSteps:
-    """Estimates each flow of one video once; N sampled frames give N - 1 fields, a single one a field of no motion."""
+    """Estimates each flow of one video at most once; N frames give N - 1 fields, a single one a field of no motion."""
 
     def __init__(self, preprocess: Preprocessor) -> None:
         """The preprocessor of a network over flow, which knows how flow is estimated."""
@@ -47,13 +51,13 @@ class FlowSteps:
         self._last = (chosen, picture)
         if last is not None:
             self._any = True
-            yield Step(last[0], chosen.frame, self._field(last[1], picture))
+            yield Step(last[0], chosen.frame, cache(partial(self._field, last[1], picture)))
 
     def finish(self) -> Iterator[Step]:
         """Of a video of one frame, and of a still image: no motion."""
         if self._last is not None and not self._any:
             sample, _ = self._last
-            yield Step(sample, sample.frame, no_motion(self._preprocess))
+            yield Step(sample, sample.frame, partial(no_motion, self._preprocess))
 
     def _field(self, before: Picture, after: Picture) -> NDArray[np.uint8]:
         # A frame that stands for two samples does not move, whatever an estimator makes of it.

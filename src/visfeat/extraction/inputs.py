@@ -5,7 +5,7 @@ frame -> sampled -> looked at (preprocessed) -> gathered into clips -> NetworkIn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -91,7 +91,8 @@ class InputAssembler:
     def _look_at(self, chosen: Sample) -> Iterator[_Frame]:
         """What the network sees of a chosen frame; of flow, what leads to it from the one before."""
         if self._flow is None:
-            yield _Frame.of(chosen, self._prepare(chosen.frame))
+            pixels = self._prepare(chosen.frame)
+            yield _Frame.of(chosen, lambda: pixels)
         else:
             yield from map(_Frame.between, self._flow.feed(chosen))
 
@@ -120,16 +121,16 @@ def network_inputs(
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A prepared frame and the time for which it was chosen."""
+    """A prepared frame and the time for which it was chosen; ``pixels`` are asked for where an input needs them."""
 
-    pixels: NDArray[np.uint8]
+    pixels: Callable[[], NDArray[np.uint8]]
     time_s: Fraction | None
     start_s: float
     end_s: float
     index: int
 
     @classmethod
-    def of(cls, chosen: Sample, pixels: NDArray[np.uint8]) -> _Frame:
+    def of(cls, chosen: Sample, pixels: Callable[[], NDArray[np.uint8]]) -> _Frame:
         frame = chosen.frame
         return cls(
             pixels=pixels,
@@ -148,7 +149,7 @@ class _Frame:
         return replace(seen, end_s=float(step.after.start_s))
 
     def alone(self) -> NetworkInput:
-        return NetworkInput(self.pixels[:, None], self.start_s, self.end_s, np.array([self.index], dtype=np.int64))
+        return NetworkInput(self.pixels()[:, None], self.start_s, self.end_s, np.array([self.index], dtype=np.int64))
 
 
 def _joined(window: list[_Frame], recipe: Recipe) -> NetworkInput:
@@ -163,7 +164,7 @@ def _joined(window: list[_Frame], recipe: Recipe) -> NetworkInput:
     else:
         start_s, end_s = float(first.time_s), float(last.time_s + 1 / recipe.clip_fps)
     return NetworkInput(
-        pixels=np.stack([frame.pixels for frame in window], axis=1),
+        pixels=np.stack([frame.pixels() for frame in window], axis=1),
         start_s=start_s,
         end_s=end_s,
         frame_index=np.array([frame.index for frame in window], dtype=np.int64),
