@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visfeat.engine.loading import Report
-from visfeat.engine.prepare import Prepared, prepare
+from visfeat.engine.prepare import prepare
 from visfeat.errors import MissingExtra, UsageError
 from visfeat.models.registry import source_of
 from visfeat.recipe import Recipe, recipe_of
 from visfeat.show.activations import activations, show_network
-from visfeat.show.classes import Asked, asked_class, logits_layer, probabilities
+from visfeat.show.classes import Asked, asked_class, has_several, logits_layer, probabilities
 from visfeat.show.look import Look, Pixels, look
 from visfeat.show.occlusion import SQUARE_SHARE, Raster, occlusion
 
@@ -74,13 +74,13 @@ def _by_gradients(
         from visfeat.show.modules import open_module
         from visfeat.show.torch_gradcam import grad_cam, logits_of
     except ModuleNotFoundError as error:
-        raise MissingExtra(f"--method gradcam ({error.name}); --method occlusion does not", extra="see") from None
+        raise MissingExtra(f"--method gradcam (unlike occlusion; {error.name} is missing)", extra="see") from None
     opened = open_module(recipe)
     card = opened.model.card
     logits_layer(card)
     shown = look(path, opened.recipe, opened.preprocess, at_s)
     pixels = shown.normalized(card.input)
-    asked = asked_class(card, logits_of(opened.model, pixels), wanted)
+    asked = asked_class(card, logits_of(opened.model, pixels), wanted, several=has_several(recipe.model))
     name, heat = grad_cam(opened.model, pixels, asked.index, layer)
     return ClassMap(shown, asked, heat, f"Grad-CAM of layer {name}")
 
@@ -96,7 +96,8 @@ def _by_occlusion(
     prepared = prepare(recipe.but(layers=None), report=report, choose_layers=logits_layer)
     seen = show_network(path, prepared, at_s)
     card, layer = prepared.card, prepared.layers[0].name
-    asked = asked_class(card, seen.values[layer].reshape(-1), wanted)
+    several = has_several(recipe.model)
+    asked = asked_class(card, seen.values[layer].reshape(-1), wanted, several=several)
     spec = prepared.preprocessor.spec
     side = min(spec.size_px)
     square = max(1, side // SQUARE_SHARE) if square_px is None else square_px
@@ -105,10 +106,10 @@ def _by_occlusion(
     fill = np.round(np.array(spec.mean) * 255).clip(0, 255).astype(np.uint8)
     pixels = seen.look.pixels
     raster = Raster.of((len(pixels), *spec.size_px), square)
-    drops = occlusion(pixels, lambda inputs: _probability(prepared, inputs, asked.index), fill, raster)
+
+    def probability(inputs: Iterable[Pixels]) -> NDArray[np.float64]:
+        values = activations(prepared, inputs)[layer]
+        return probabilities(values.reshape(len(values), -1), several=several)[:, asked.index]
+
+    drops = occlusion(pixels, probability, fill, raster)
     return ClassMap(seen.look, asked, raster.scaled_up(drops), f"occlusion by squares of {raster.square_px} px")
-
-
-def _probability(prepared: Prepared, inputs: Iterable[Pixels], index: int) -> NDArray[np.float64]:
-    values = activations(prepared, inputs)[prepared.layers[0].name]
-    return probabilities(values.reshape(len(values), -1))[:, index]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visfeat.card import ModelCard
 from visfeat.errors import UsageError, nearest_names
+from visfeat.models.runs import is_run, read_card, run_folder
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,32 @@ class Asked:
     probability: float
 
 
-def asked_class(card: ModelCard, logits: NDArray[np.floating[Any]], wanted: str | int | None = None) -> Asked:
+def asked_class(
+    card: ModelCard, logits: NDArray[np.floating[Any]], wanted: str | int | None = None, *, several: bool = False
+) -> Asked:
     """The class that is meant, by default the most probable one; ``logits`` are ``(classes,)``.
 
     A name is one of the class's words (ImageNet's classes have several: "tench, Tinca tinca") or a part of just one
     class's name; a number counts from 0. Raises UsageError with the nearest names.
     """
-    share = probabilities(logits)
+    share = probabilities(logits, several=several)
     index = int(share.argmax()) if wanted is None else _index(card, str(wanted).strip(), len(share))
     name = card.class_names[index] if index < len(card.class_names) else f"class {index}"
     return Asked(index, name, float(share[index]))
 
 
-def probabilities(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Softmax over the last axis."""
+def has_several(model: str) -> bool:
+    """Whether a model is a run that was trained on several labels at once."""
+    if not is_run(model) and not model.startswith("run/"):
+        return False
+    return bool(read_card(run_folder(model.removeprefix("run/"))).get("multilabel"))
+
+
+def probabilities(logits: NDArray[np.floating[Any]], *, several: bool = False) -> NDArray[np.float64]:
+    """Softmax over the last axis, or where several classes may hold at once 1 / (1 + exp(-x)) of each."""
     values = logits.astype(np.float64)
+    if several:
+        return np.exp(-np.logaddexp(0, -values))
     powers = np.exp(values - values.max(axis=-1, keepdims=True))
     share: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return share
