@@ -69,6 +69,16 @@ class DecoderSuite:
             assert np.array_equal(one.rgb(), again.rgb())
         assert first.problem is None
 
+    def test_a_picture_that_is_scaled_has_the_size_asked_for(self, tmp_path: Path) -> None:
+        """And does not change what ``rgb`` gives; a decoder need not scale."""
+        for frame in self._open(self.make_file(tmp_path)).frames():
+            before = frame.rgb().copy()
+            if frame.scaled is None:
+                continue
+            small = frame.scaled((9, 16))
+            assert (small.shape, small.dtype) == ((9, 16, 3), np.uint8)
+            assert np.array_equal(frame.rgb(), before)
+
     def test_content_stands_in_for_the_file(self, tmp_path: Path) -> None:
         """Where the bytes were read already the file need not be there any more, for still images."""
         path = self.make_file(tmp_path)
