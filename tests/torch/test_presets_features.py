@@ -108,12 +108,10 @@ def test_resnet(video):
     assert cosines(found.values, expected).min() >= 0.99999
 
 
-def test_other_pretrained_weights_have_their_own_transform():
-    old, new = (load_model(f"torchvision/resnet18{entry}", weights=SEED).card for entry in ("/IMAGENET1K_V1", ""))
-    assert old.name == "torchvision/resnet18/IMAGENET1K_V1"
-    assert old.weights_digest == new.weights_digest
-    fifty = load_model("torchvision/resnet50/IMAGENET1K_V1", weights=SEED).card.input
-    assert (fifty.resize_px, load_model("torchvision/resnet50", weights=SEED).card.input.resize_px) == (256, 232)
+def test_other_pretrained_weights_have_a_name():
+    # That they have their own transform shows in test_resnet: the default weights' short side is 232.
+    card = load_model("torchvision/resnet18/IMAGENET1K_V1", weights=SEED).card
+    assert (card.name, card.input.resize_px) == ("torchvision/resnet18/IMAGENET1K_V1", 256)
     with pytest.raises(UnknownModel, match="no weights are called V9.*IMAGENET1K_V1"):
         load_model("torchvision/resnet18/V9", weights=SEED)
 
