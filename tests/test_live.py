@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
+import socket
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -114,6 +117,32 @@ def test_frames_come_by_rtsp(tmp_path):
     assert source.format == "rtsp"
     assert "PLAY" in methods
     assert source.name == f"rtsp://127.0.0.1:{port}/cam"
+
+
+def test_frames_come_by_udp(tmp_path):
+    content, stopping = transport_stream(tmp_path / "a.ts", 60), threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+            for at in itertools.cycle(range(0, len(content), 7 * 188)):
+                if stopping.wait(0.002):
+                    return
+                sending.sendto(content[at : at + 7 * 188], ("127.0.0.1", port))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        source = source_of(f"udp://127.0.0.1:{port}", Recipe(), max_frames=10)
+        frames = [(number_in(frame.rgb()), frame.start_s) for frame in source.frames()]
+    finally:
+        stopping.set()
+        sender.join()
+    assert source.format == "mpegts"
+    assert [start_s for _, start_s in frames] == sorted(start_s for _, start_s in frames)
+    assert len({number for number, _ in frames}) == 10
 
 
 def test_an_http_source_that_breaks_off_is_found_again(tmp_path):

@@ -146,6 +146,7 @@ NOTHING = {"live_s": None, "max_frames": None, "list_": None, "redo": False, "dr
         (["-"], {"redo": True}, "--redo"),
         (["-"], {"dry_run": True}, "--dry-run"),
         (["-"], {"recipe": ["a.toml", "b.toml"]}, "--recipe"),
+        (["-"], {"recipe": ["shots"]}, "--recipe"),
     ],
 )
 def test_options_that_do_not_go_with_the_source_are_refused(media, given, match):

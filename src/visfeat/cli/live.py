@@ -31,8 +31,8 @@ def is_live(media: list[str] | None, given: dict[str, Any]) -> bool:
     for name in _NOT_LIVE:
         if given[name]:
             raise UsageError(f"--{name.replace('_', '-')}: a live source is never there twice")
-    if len(given["recipe"] or []) > 1:
-        raise UsageError("--recipe: a live source takes one")
+    if len(given["recipe"] or []) > 1 or given["recipe"] == ["shots"]:
+        raise UsageError("--recipe: a live source takes one, of frames or clips")
     return True
 
 

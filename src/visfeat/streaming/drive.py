@@ -20,6 +20,8 @@ class Drive:
     def __init__(self, stream: Stream, source: FrameSource, take: Take) -> None:
         self._stream, self._source, self._take = stream, source, take
         self._error: BaseException | None = None
+        # Not Thread.join: interrupted, it takes a thread that runs for one that has ended (Python 3.11 and 3.12).
+        self._all_taken = threading.Event()
 
     def run(self, *, silence_s: float | None = None, tick: Callable[[], None] = lambda: None) -> bool:
         """Run to the end of the source; returns False where an interrupt ended it before, with all rows handed over.
@@ -29,19 +31,18 @@ class Drive:
         with frames, network or ``take``.
         """
         self._reader = Reader(self._stream, self._source.frames(), is_awaited=True)
-        taking = threading.Thread(target=self._take_all, name="visfeat-rows", daemon=True)
-        taking.start()
+        threading.Thread(target=self._take_all, name="visfeat-rows").start()
         completed = True
         try:
-            self._wait(taking, silence_s, tick)
+            self._wait(silence_s, tick)
         except KeyboardInterrupt:
             completed = False
             try:
                 self._end()
-                self._wait(taking, None, tick)
+                self._wait(None, tick)
             except KeyboardInterrupt:
                 self._stream.close()
-                taking.join()
+                self._all_taken.wait()
         finally:
             self._source.stop()
             self._reader.stop()
@@ -52,9 +53,8 @@ class Drive:
             self._reader.raise_error()
         return completed
 
-    def _wait(self, taking: threading.Thread, silence_s: float | None, tick: Callable[[], None]) -> None:
-        while taking.is_alive():
-            taking.join(POLL_S)
+    def _wait(self, silence_s: float | None, tick: Callable[[], None]) -> None:
+        while not self._all_taken.wait(POLL_S):
             tick()
             if silence_s is not None and self._source.silent_s > silence_s:
                 self._end()
@@ -73,3 +73,5 @@ class Drive:
         except BaseException as error:  # noqa: BLE001 (raised by run)
             self._error = error
             self._stream.close()
+        finally:
+            self._all_taken.set()
