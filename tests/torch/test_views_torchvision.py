@@ -28,13 +28,18 @@ def test_the_same_views_as_torchvision(shape, crops):
 def test_an_extractor_and_a_store_agree_and_the_mean_is_of_single_views(tmp_path):
     video = write_video(tmp_path / "v.mp4", [photo(64, 100, seed) for seed in range(3)], rate=2)
     options = {"model": "bundled/efficientnet_lite0", "crops": 5, "every_frame": True, "preprocess": "reference"}
-    apart = vf.Extractor(**options, crops_apart=True).video(video).values
+    keeping = vf.Extractor(**options, crops_apart=True)
+    apart = keeping.video(video).values
     mean = vf.Extractor(**options).video(video).values
     vf.extract(video, store=tmp_path / "s.vf", **options)
     stored, _ = vf.open_store(tmp_path / "s.vf").features()
     assert apart.shape == (3, 5, 1280)
     assert np.array_equal(stored, mean)
     assert np.allclose(apart.mean(axis=1), mean, atol=1e-5)
+    # Pictures have views as frames have; a batch that is not full is padded by whole rows.
+    pictures = [photo(64, 100, seed) for seed in range(3)]
+    assert keeping(pictures).shape == (3, 5, 1280)
+    assert np.array_equal(keeping(pictures[1:2])[0], keeping(pictures)[1])
     # The fifth view is what the network sees without this option.
     center = vf.Extractor(**(options | {"crops": None})).video(video).values
     assert np.array_equal(apart[:, 4], center)
