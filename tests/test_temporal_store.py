@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from store_made import FACTS, LAYER, RECIPE, done, hash_of, item_of, rows_for, store_with, values_for, writer_of
 from visfeat.errors import BrokenMedia, UsageError
+from visfeat.extraction.progress import Progress
 from visfeat.extraction.stored_rows import item_rows
 from visfeat.extraction.temporal import pool_stored
 from visfeat.media.item import Kind
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import LayerShape, Status
 from visfeat.temporal.lstm import lstm_of, random_lstm
+from visfeat.temporal.pooling import resolve_pooled
 from visfeat.temporal.segments import ShotSpans
 
 LENGTHS = {"a.mp4": 5, "b.mp4": 3, "c.png": 1}
@@ -53,6 +58,37 @@ def test_a_second_run_changes_nothing_and_a_redo_gives_the_same(tmp_path: Path) 
     _, redone, _ = pooled(store, temporal="std", redo=True)
     assert (redone.unchanged, redone.done) == (0, 3)
     assert store.to_arrow(recipe=recipe.digest).equals(before)
+
+
+@settings(max_examples=8)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    how=st.sampled_from(["mean", "max", "std", "attention", "lstm"]),
+)
+def test_what_a_store_gives_is_what_its_rows_give(tmp_path_factory, lengths: list[int], how: str) -> None:
+    store = store_with(tmp_path_factory.mktemp("s") / "s.vf", {f"{n}.mp4": count for n, count in enumerate(lengths)})
+    model = {"temporal": how} | ({"temporal_model": "random:0,hidden=3"} if how == "lstm" else {})
+    recipe, _, _ = pooled(store, **model)
+    rows, table = store.features(recipe=RECIPE.digest)
+    pooling = resolve_pooled(RECIPE.but(**model), RECIPE, {"pool": LAYER.shape}).poolings["pool"]
+    bounds = np.cumsum([0, *lengths])
+    expected = [pooling.apply(rows[first:stop]) for first, stop in pairwise(bounds)]
+    found, names = store.features(recipe=recipe.digest)
+    assert names["uri"].to_pylist() == sorted(set(table["uri"].to_pylist()))
+    np.testing.assert_array_equal(found, np.array(expected, np.float32))
+
+
+def test_an_interrupted_run_keeps_what_is_finished_and_goes_on_from_there(tmp_path: Path) -> None:
+    store = store_with(tmp_path / "s.vf", LENGTHS)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    _, progress, completed = pool_stored(store, RECIPE.but(temporal="mean"), RECIPE.digest, on_progress=interrupt)
+    assert (completed, progress.done) == (False, 2)
+    _, again, completed = pooled(store, temporal="mean")
+    assert (completed, again.unchanged, again.done) == (True, 2, 1)
 
 
 def test_rows_and_items_stay_as_they_are(tmp_path: Path) -> None:
@@ -199,6 +235,7 @@ def test_a_vocabulary_is_learned_once_and_later_videos_are_described_by_it(tmp_p
     second, progress, _ = pooled(store, **model)
     assert second.digest == first.digest
     assert (progress.unchanged, progress.done) == (3, 1)
+    assert pooled(store, redo=True, **model)[0].digest == first.digest
     np.testing.assert_array_equal(store.features(recipe=first.digest)[0][:3], before)
     assert before.shape == (3, 12)
 
