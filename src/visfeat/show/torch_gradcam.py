@@ -10,7 +10,7 @@ a transformer are maps over its patches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from visfeat.card import LayerSpec
 from visfeat.errors import UsageError
 from visfeat.models.source import ModuleModel
-from visfeat.models.taps import INPUT, OUTPUT, Watched, first_tensor, freeze
+from visfeat.models.taps import INPUT, OUTPUT, first_tensor, freeze
 from visfeat.show.maps import has_places, patches_shape, placed_layers
 
 
@@ -52,21 +52,17 @@ def grad_cam(
 ) -> tuple[str, NDArray[np.float32]]:
     """The layer and its Grad-CAM ``(T, h, w)`` for class ``index`` and one input ``(1, ...)``.
 
-    ``layer``: by default the last one with places of which the class depends. Raises UnknownLayer, and UsageError for
-    a layer without places.
+    ``layer``: by default the last one on whose places the class depends. Raises UnknownLayer, and UsageError for a
+    layer without places or on which the class does not depend.
     """
     frames = model.card.input.clip_frames
-    spec = _last_layer(model, pixels, index) if layer is None else model.card.layer(layer)
-    if not has_places(spec, frames) or not _is_plain(spec.name):
-        raise UsageError(f"--layer {spec.name}: is no map and no tokens of one call of a module; choose another layer")
+    spec = _last_layer(model, pixels, index, _candidates(model, layer))
     target = model.module.get_submodule(spec.name)
     given = torch.from_numpy(pixels).requires_grad_(True)  # the weights want no gradients, the layers do
     with GradCAM(Logits(model.module), [target], reshape_transform=lambda output: as_map(output, spec, frames)) as cam:
         targets = [ClassifierOutputTarget(index)]
         cam(given, targets)
         seen = cam.activations_and_grads
-        if not seen.gradients:
-            raise UsageError(f"--layer {spec.name}: class {index} does not depend on it; choose another layer")
         maps, gradients = seen.activations[0].numpy(), seen.gradients[0].numpy()
         # As large as the layer: the library scales what it returns to 0 ... 1 and to the input's size.
         raw = cam.get_cam_image(given, target, targets, maps, gradients)[0]
@@ -86,29 +82,51 @@ def as_map(output: object, spec: LayerSpec, frames: int) -> Tensor:
     return patches.reshape(*patches.shape[:2], *places)
 
 
-def _is_plain(name: str) -> bool:
-    return "#" not in name and not name.endswith(INPUT) and name != OUTPUT
-
-
-def _last_layer(model: ModuleModel, pixels: NDArray[np.float32], index: int) -> LayerSpec:
-    """The last layer whose places the class depends on: after the last attention a class token needs no patches.
+def _candidates(model: ModuleModel, layer: str | None) -> list[LayerSpec]:
+    """The layer asked for, or all that lie over the picture and are given by one call of a module.
 
     No linear layer: what it gives are queries, keys and values, or another detail of a block.
     """
+    if layer is None:
+        found = [spec for spec in placed_layers(model.card) if spec.module != "Linear" and _is_one_call(spec.name)]
+        if not found:
+            raise UsageError(f"{model.card.name}: no layer of it lies over the picture; try --method occlusion")
+        return found
+    spec = model.card.layer(layer)
+    if not has_places(spec, model.card.input.clip_frames) or not _is_one_call(layer):
+        raise UsageError(f"--layer {layer}: is no map and no tokens of one call of a module; choose another layer")
+    return [spec]
+
+
+def _is_one_call(name: str) -> bool:
+    return "#" not in name and not name.endswith(INPUT) and name != OUTPUT
+
+
+def _last_layer(
+    model: ModuleModel, pixels: NDArray[np.float32], index: int, candidates: Sequence[LayerSpec]
+) -> LayerSpec:
+    """The last of the layers on whose places the class depends: after the last attention a class token needs none."""
     frames = model.card.input.clip_frames
-    specs = {spec.name: spec for spec in placed_layers(model.card) if _is_plain(spec.name) and spec.module != "Linear"}
     taken: dict[str, Tensor] = {}
 
-    def take(path: str, _number: int, _part: nn.Module, _inputs: object, output: Tensor) -> None:
-        if output.requires_grad:
-            taken[path] = output
+    def hook(name: str) -> Callable[[nn.Module, object, object], None]:
+        def take(_part: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor) and output.requires_grad:  # what gives several tensors cannot be asked
+                taken[name] = output
 
-    given = torch.from_numpy(pixels).requires_grad_(True)
-    logits = Logits(model.module)
-    with Watched(model.module, take, set(specs)):
-        score = logits(given)[0, index]
-    gradients: Sequence[Tensor | None] = torch.autograd.grad(score, list(taken.values()), allow_unused=True)
-    for name, gradient in reversed(list(zip(taken, gradients, strict=True))):
-        if gradient is not None and as_map(gradient, specs[name], frames).abs().max() > 0:
+        return take
+
+    parts = {spec.name: model.module.get_submodule(spec.name) for spec in candidates}
+    handles = [part.register_forward_hook(hook(name)) for name, part in parts.items()]
+    score = Logits(model.module)(torch.from_numpy(pixels).requires_grad_(True))[0, index]
+    for handle in handles:
+        handle.remove()
+    specs = {spec.name: spec for spec in candidates}
+    slopes: Sequence[Tensor | None] = ()
+    if taken:
+        slopes = torch.autograd.grad(score, list(taken.values()), allow_unused=True)
+    for name, slope in reversed(list(zip(taken, slopes, strict=True))):
+        if slope is not None and as_map(slope, specs[name], frames).abs().max() > 0:
             return specs[name]
-    raise UsageError(f"{model.card.name}: no layer has places that the class depends on; try --method occlusion")
+    what = f"--layer {candidates[0].name}" if len(candidates) == 1 else model.card.name
+    raise UsageError(f"{what}: class {index} does not depend on what it gives; try another layer, or occlusion")
