@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def train_classifier(settings: Settings, folder: Path, *, report: Report, bar: b
     """
     spec = input_of(settings)
     changes = parse_augmentations(settings.augment)
-    samples = load_samples(settings, spec, folder / CACHE, report=report)
+    # Each of several devices has its own process, and that its own cache.
+    scratch = folder / CACHE / os.environ.get("LOCAL_RANK", "0")
+    samples = load_samples(settings, spec, scratch, report=report)
     samples.save(folder)
     report(_balance(samples))
     built = build(settings, spec, len(samples.classes))

@@ -15,6 +15,7 @@ from visfeat.train.settings import Settings
 
 MOMENTUM = 0.9
 _STEP_SEED = 1_000_003
+_MOST_DEVICES = 4096
 
 
 class Learner(pl.LightningModule):
@@ -35,7 +36,7 @@ class Learner(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's)
         """Dropout draws by seed and step, so that it draws the same after an interruption."""
-        torch.manual_seed(self._settings.seed * _STEP_SEED + self.global_step)
+        torch.manual_seed((self._settings.seed * _STEP_SEED + self.global_step) * _MOST_DEVICES + self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's)
         """The loss of a batch; raises TrainingError where it is no number."""

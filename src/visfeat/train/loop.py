@@ -90,6 +90,9 @@ def fit(
         trainer.fit(module, train, val, ckpt_path=resumed, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
+    if trainer.global_rank:
+        # Lightning started this command again for each further device; the first one writes what was learned.
+        raise SystemExit(0)
     best = checkpoints[-1].best_model_path if val is not None else None
     return Fitted(
         weights=read_network(Path(best)) if best else _network(module.state_dict()),

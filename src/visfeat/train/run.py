@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import time
@@ -40,6 +41,9 @@ def train(settings: Settings, *, redo: bool = False, report: Report = lambda _: 
     Raises UsageError for data or options that cannot be used and for a folder of other settings; TrainingError for a
     loss that is no number; ModelError, MissingExtra, OutOfMemory.
     """
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        # Lightning started this command again for a further device: one voice is enough.
+        report, bar = (lambda _: None), False
     folder = _folder(settings, redo=redo)
     if (folder / CARD).is_file():
         return TrainedRun(folder, RunCard.load(folder), was_there=True)
