@@ -76,7 +76,8 @@ class DecoderSuite:
             if frame.scaled is None:
                 continue
             small = frame.scaled((9, 16))
-            assert (small.shape, small.dtype) == ((9, 16, 3), np.uint8)
+            assert small.shape == (9, 16, 3)
+            assert small.dtype == np.uint8
             assert np.array_equal(frame.rgb(), before)
 
     def test_content_stands_in_for_the_file(self, tmp_path: Path) -> None:
