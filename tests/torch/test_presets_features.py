@@ -13,7 +13,10 @@ from torchvision import models, transforms
 import visfeat as vf
 from media_made import photo, write_video
 from visfeat.errors import UnknownModel
+from visfeat.models.i3d import i3d_network
 from visfeat.models.registry import load_model
+from visfeat.models.torchvision_clips import s3d_name
+from visfeat.models.weights import fill_from_file, weights_digest
 from visfeat.presets import presets
 
 SEED = "random:0"
@@ -92,6 +95,59 @@ def test_s3d(video):
     assert found.values.shape == expected.shape == (1, 1024)
     assert cosines(found.values, expected).min() >= 0.999
     assert (found.start_s.tolist(), found.frame_index.tolist()) == ([0.0], [0])
+
+
+def in_the_authors_names(module: torch.nn.Module, prefix: str):
+    """Names of the public conversion of S3D's checkpoint, and the parts that they mean, of a part of torchvision's."""
+    kind = type(module).__name__
+    if kind == "TemporalSeparableConv":
+        for (conv, norm), (own_conv, own_norm, *_) in zip(
+            (("conv_s", "bn_s"), ("conv_t", "bn_t")), module, strict=True
+        ):
+            yield from ((f"{prefix}.{conv}", own_conv), (f"{prefix}.{norm}", own_norm))
+    elif kind == "Conv3dNormActivation":
+        yield from ((f"{prefix}.conv", module[0]), (f"{prefix}.bn", module[1]))
+    elif kind == "SepInceptionBlock3D":
+        yield from in_the_authors_names(module.branch0, f"{prefix}.branch0.0")
+        for name in ("branch1", "branch2", "branch3"):
+            for number, part in enumerate(getattr(module, name)):
+                yield from in_the_authors_names(part, f"{prefix}.{name}.{number}")
+
+
+def test_s3d_takes_its_authors_checkpoint(tmp_path):
+    module = network("s3d")
+    parts = dict(pair for n, part in enumerate(module.features) for pair in in_the_authors_names(part, f"base.{n}"))
+    parts["fc.0"] = module.classifier[1]
+    state = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()}
+    assert len(state) == len(module.state_dict())
+    assert {s3d_name(name) for name in state} == set(module.state_dict())
+    torch.save(state, tmp_path / "s3d.pt")
+    filled = fill_from_file(
+        lambda _: models.get_model("s3d", weights=None),
+        str(tmp_path / "s3d.pt"),
+        subject="s3d",
+        as_ours=lambda found: {s3d_name(name): value for name, value in found.items()},
+    )
+    assert weights_digest(filled) == weights_digest(module)
+
+
+BRANCHES = {"b0": "0", "b1a": "1.0", "b1b": "1.1", "b2a": "2.0", "b2b": "2.1", "b3b": "3.1"}
+
+
+def test_i3d_takes_the_tools_checkpoint(tmp_path):
+    module = i3d_network("random:2", subject="i3d")
+    state = {}
+    for name, value in module.state_dict().items():
+        block, *rest = name.split(".")
+        if block == "logits":
+            block = "conv3d_0c_1x1"
+        elif block.startswith("Mixed"):
+            rest[0] = f"branch_{BRANCHES[rest[0]]}"
+        theirs = ".".join(["batch3d" if part == "bn" else part for part in (block[0].lower() + block[1:], *rest)])
+        state[theirs] = value + 0.00099 if name.endswith("running_var") else value
+    torch.save(state, tmp_path / "i3d_rgb.pt")
+    filled = i3d_network(str(tmp_path / "i3d_rgb.pt"), subject="i3d").state_dict()
+    assert all(torch.allclose(filled[name], value, atol=1e-6) for name, value in module.state_dict().items())
 
 
 @torch.inference_mode()

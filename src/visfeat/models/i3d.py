@@ -16,6 +16,7 @@ from visfeat.errors import ModelError, UnknownModel, nearest_names
 from visfeat.flow.field import MEAN, STD
 from visfeat.models.clip_length import with_clip
 from visfeat.models.describe import Description, describe, seeded
+from visfeat.models.i3d_checkpoints import in_our_names
 from visfeat.models.resize import input_at
 from visfeat.models.source import ModelRequest, ModuleModel
 from visfeat.models.weights import PRETRAINED, fill_from_file, random_seed
@@ -92,7 +93,11 @@ def i3d_network(weights: str, *, subject: str, channels: int = 3) -> nn.Module:
         with seeded(weights):
             return I3d(num_classes or CLASSES, channels)
 
-    return build(None) if random_seed(weights) is not None else fill_from_file(build, weights, subject=subject)
+    return (
+        build(None)
+        if random_seed(weights) is not None
+        else fill_from_file(build, weights, subject=subject, as_ours=in_our_names)
+    )
 
 
 class I3d(nn.Module):

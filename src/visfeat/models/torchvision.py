@@ -12,7 +12,7 @@ from visfeat.card import InputSpec
 from visfeat.errors import UnknownModel, UsageError, nearest_names
 from visfeat.models.clip_length import with_clip
 from visfeat.models.source import ModelRequest, ModuleModel
-from visfeat.models.torchvision_clips import clip_input, clip_settings
+from visfeat.models.torchvision_clips import clip_input, clip_settings, s3d_name
 
 # Their own initialization takes many seconds; the plain one of each layer will do.
 _SLOW_TO_INITIALIZE = ("googlenet", "inception_v3")
@@ -95,7 +95,16 @@ def _build(architecture: str, request: ModelRequest, weights: Any) -> Any:
         return build(None)
     # Those two normalize anew inside, as their pretrained weights, and all that began from them, want it.
     extra = {"transform_input": True} if slow else {}
-    return fill_from_file(lambda num_classes: build(num_classes, **extra), request.weights, subject=model)
+    return fill_from_file(
+        lambda num_classes: build(num_classes, **extra),
+        request.weights,
+        subject=model,
+        as_ours=_s3d_names if architecture == "s3d" else dict,
+    )
+
+
+def _s3d_names(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {s3d_name(name): value for name, value in state.items()}
 
 
 def _count_classes(module: Any) -> int:

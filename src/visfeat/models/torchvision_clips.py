@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,33 @@ _SETTINGS = {
 
 NAMES = tuple(_SETTINGS)
 """All of torchvision's networks of clips."""
+
+
+_S3D_PARTS = (
+    (r"^base\.", "features."),
+    (r"^fc\.0\.", "classifier.1."),
+    (r"\.branch0\.0\.", ".branch0."),
+    (r"\.conv_s\.", ".0.0."),
+    (r"\.bn_s\.", ".0.1."),
+    (r"\.conv_t\.", ".1.0."),
+    (r"\.bn_t\.", ".1.1."),
+    (r"\.conv\.", ".0."),
+    (r"\.bn\.", ".1."),
+)
+
+
+def s3d_name(name: str) -> str:
+    """The name here of a weight of S3D in the public conversion of its authors' checkpoint (kylemin/S3D).
+
+    >>> s3d_name("base.5.branch1.1.conv_s.weight")
+    'features.5.branch1.1.0.0.weight'
+
+    Other names, torchvision's own among them, stay as they are.
+    """
+    if name.startswith(("base.", "fc.0.")):
+        for pattern, own in _S3D_PARTS:
+            name = re.sub(pattern, own, name)
+    return name
 
 
 def clip_settings(name: str) -> ClipSettings | None:

@@ -133,13 +133,20 @@ def head_of(module: nn.Module) -> str | None:
     return None
 
 
-def fill_from_file(build: Callable[[int | None], nn.Module], path: str, *, subject: str) -> nn.Module:
+def fill_from_file(
+    build: Callable[[int | None], nn.Module],
+    path: str,
+    *,
+    subject: str,
+    as_ours: Callable[[StateDict], StateDict] = dict,
+) -> nn.Module:
     """Build a network and give it a file's weights; ``build`` takes a number of classes, None for its own.
 
-    Where the file's classifier has another number of classes, the network is built with that many.
-    Raises ModelError and WeightsMismatch as ``read_weights`` and ``load_weights`` do.
+    ``as_ours`` translates what the file holds, where files of another definition fit the network too. Where the file's
+    classifier has another number of classes, the network is built with that many. Raises ModelError and WeightsMismatch
+    as ``read_weights`` and ``load_weights`` do.
     """
-    state = read_weights(path)
+    state = as_ours(read_weights(path))
     module = build(None)
     head = head_of(module)
     if head is not None:
