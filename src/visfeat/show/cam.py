@@ -111,5 +111,7 @@ def _by_occlusion(
         values = activations(prepared, inputs)[layer]
         return probabilities(values.reshape(len(values), -1), several=several)[:, asked.index]
 
+    if len(pixels) > 1:
+        report(f"{recipe.model} looks at the clip {1 + len(raster.squares())} times")
     drops = occlusion(pixels, probability, fill, raster)
     return ClassMap(seen.look, asked, raster.scaled_up(drops), f"occlusion by squares of {raster.square_px} px")
