@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from safetensors.torch import load_file
 
 from visfeat.engine.prepare import resolve
-from visfeat.errors import ModelError, UsageError
-from visfeat.models.describe import Description, describe
+from visfeat.errors import UsageError
 from visfeat.models.registry import load_model
-from visfeat.models.runs import SETTINGS, WEIGHTS, is_run, run_folder
-from visfeat.models.source import ModelRequest, ModuleModel
+from visfeat.models.runs import is_run
+from visfeat.models.source import ModuleModel
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
 
@@ -42,6 +38,8 @@ def open_module(recipe: Recipe) -> OpenModel:
 def _module(recipe: Recipe) -> ModuleModel:
     name = recipe.model
     if is_run(name) or name.startswith("run/"):
+        from visfeat.train.reopening import module_of_run
+
         return module_of_run(name)
     if name == BUNDLED:
         from visfeat.train.known import bundled_module
@@ -54,21 +52,3 @@ def _module(recipe: Recipe) -> ModuleModel:
             "open_clip, your own, or a trained run"
         )
     return model
-
-
-def module_of_run(name: str) -> ModuleModel:
-    """A trained run's module with its weights; raises UnknownModel, ModelError, MissingExtra."""
-    from visfeat.train.build import build
-    from visfeat.train.run_card import RunCard
-    from visfeat.train.settings import Settings
-
-    folder = run_folder(name.removeprefix("run/"))
-    card = RunCard.load(folder)
-    if card.input is None or not (folder / WEIGHTS).is_file():
-        raise ModelError(f"{name}: this run has no network over pictures ({card.architecture.model})")
-    # Built with random weights: its own ones replace them all.
-    settings = Settings.from_toml(folder / SETTINGS, weights="random:0")
-    built = build(settings, card.input, len(card.classes))
-    built.module.load_state_dict(load_file(Path(folder / WEIGHTS)))
-    known = Description(name=name, source="visfeat train", input=card.input, classifier=True, class_names=card.classes)
-    return describe(built.module, known, ModelRequest(name))

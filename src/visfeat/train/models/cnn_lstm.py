@@ -102,8 +102,14 @@ class CnnLstm(nn.Module):
         steps = clips.shape[2]
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             vectors = self.backbone(clips.transpose(1, 2).flatten(0, 1))
-        states, _ = self.lstm(vectors.unflatten(0, (-1, steps)))
+        states, _ = self.lstm(vectors.unflatten(0, (-1, steps)), self._zero_state(clips))
         return self.fc(self.dropout(self.pool(states)))  # type: ignore[no-any-return]
+
+    def _zero_state(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """H and C before the first step; said here, an exported graph makes them for as many clips as it is given."""
+        number = self.lstm.num_layers * (2 if self.lstm.bidirectional else 1)
+        zeros = clips.new_zeros(number, clips.shape[0], self.lstm.hidden_size)
+        return zeros, zeros
 
     def train(self, mode: bool = True) -> Self:
         """Training mode for all but a frozen backbone, whose batch norms keep what they know."""
