@@ -20,6 +20,7 @@ from visfeat.extraction.extractor import Extractor
 from visfeat.models.registry import load_model
 from visfeat.train.data.decoding import FileDecoder, sampling_recipe
 from visfeat.train.models.cnn import Cnn
+from visfeat.train.module import Classifier
 from visfeat.train.run import train
 from visfeat.train.run_card import RunCard
 from visfeat.train.settings import Settings
@@ -196,6 +197,17 @@ def test_the_last_layers_can_learn_with_the_head(pictures, tmp_path):
 def test_a_loss_that_is_no_number_ends_the_run_with_its_step(pictures, tmp_path):
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+ \(epoch \d\)"):
         run(pictures, tmp_path / "nan", size=8, epochs=3, batch_size=8, lr=1e30, optimizer="sgd", schedule="constant")
+
+
+def test_weights_that_the_last_step_spoiled_make_no_checkpoint():
+    network = Cnn(3, size_px=(8, 8))
+    spec = InputSpec(size_px=(8, 8), resize_px=8, mean=(0.5,) * 3, std=(0.5,) * 3)
+    learner = Classifier(network, spec, Settings(), classes=3, steps=1)
+    learner.on_train_epoch_end()
+    with torch.no_grad():
+        network.fc1.bias[0] = torch.inf
+    with pytest.raises(TrainingError, match=r"fc1.bias is not finite at step 0 \(epoch 1\)"):
+        learner.on_train_epoch_end()
 
 
 def test_a_gpu_that_is_not_there_is_said(pictures, tmp_path):

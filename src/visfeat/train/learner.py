@@ -42,12 +42,21 @@ class Learner(pl.LightningModule):
         """The loss of a batch; raises TrainingError where it is no number."""
         loss = self.batch_loss(batch)
         if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch + 1}); what was "
-                "learned up to the last checkpoint is kept; try a lower --lr, or --clip-norm 1"
-            )
+            raise self._stray(f"the loss is {loss.item()}")
         self.log("train_loss", loss, on_step=True, on_epoch=False)
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Before the checkpoint is written: raises TrainingError where the last step spoiled the weights."""
+        for name, value in self.network.named_parameters():
+            if not bool(torch.isfinite(value).all()):
+                raise self._stray(f"{name} is not finite")
+
+    def _stray(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{what} at step {self.global_step} (epoch {self.current_epoch + 1}); what was learned up to the last "
+            "checkpoint is kept; try a lower --lr, or --clip-norm 1"
+        )
 
     def configure_optimizers(self) -> Any:
         """The optimizer over what is not frozen, and the learning rate of each step."""
