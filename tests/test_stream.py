@@ -166,6 +166,22 @@ def test_wait_loses_nothing():
     assert (len(rows), stream.dropped) == (100, 0)
 
 
+@pytest.mark.parametrize("on_full", ["wait", "drop"])
+def test_a_picture_of_many_rows_does_not_wait_for_its_own_caller(on_full):
+    """After a long pause, and of a last picture that was long on display: more rows than find room at once."""
+    found: list[int] = []
+
+    def feed() -> None:
+        with Stream(prepared=prepared_with(recipe=RECIPE.but(every_s=1)), on_full=on_full) as stream:
+            rows = stream.feed(gray(1), 0) + stream.feed(gray(2), 2000)
+            found.append(len(rows + stream.finish(5000)) + stream.dropped)
+
+    feeding = threading.Thread(target=feed, daemon=True)
+    feeding.start()
+    feeding.join(20)
+    assert found == [5000]
+
+
 def test_rows_that_are_not_finite_are_left_out_and_counted():
     def spoil(values):
         values[values == 2] = np.nan

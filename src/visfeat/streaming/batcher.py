@@ -65,11 +65,16 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="visfeat-stream", daemon=True)
         self._thread.start()
 
-    def put(self, given: NetworkInput, arrived_s: float) -> None:
-        """Hand over an input: waits for room, or counts it as dropped. Raises what broke the network."""
+    def put(self, given: NetworkInput, arrived_s: float, taken: list[StreamRow] | None = None) -> None:
+        """Hand over an input: waits for room, or counts it as dropped. Raises what broke the network.
+
+        ``taken``: gets the rows that are ready, for a caller who alone takes them and would else wait for himself.
+        """
         with self._changed:
-            if self._on_full == "wait":
-                self._changed.wait_for(lambda: self._has_room() or self._is_done())
+            self._take_into(taken)
+            while self._on_full == "wait" and not (self._has_room() or self._is_done()):
+                self._changed.wait()
+                self._take_into(taken)
             self._raise_error()
             if self._is_done():
                 return
@@ -123,6 +128,10 @@ class Batcher:
         self._rows.clear()
         self._changed.notify_all()
         return rows
+
+    def _take_into(self, taken: list[StreamRow] | None) -> None:
+        if taken is not None and self._rows:
+            taken += self._taken()
 
     def _raise_error(self) -> None:
         if self._error is not None:

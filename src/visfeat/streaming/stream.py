@@ -102,24 +102,26 @@ class Stream:
         """
         rows: list[StreamRow] = []
         for picture, when in _one_by_one(pictures, time_s):
-            # What is ready makes room for what comes.
-            rows += self._batcher.take()
-            self.push(picture, when)
+            self._push(picture, when, rows)
         return rows + self._batcher.take()
 
     def push(self, picture: Frame | Pictures, time_s: Time | None = None) -> None:
         """Take one frame as ``feed`` does, where another thread reads ``wait``."""
+        self._push(picture, time_s, None)
+
+    def _push(self, picture: Frame | Pictures, time_s: Time | None, taken: list[StreamRow] | None) -> None:
+        """Take one frame; ``taken`` as for ``Batcher.put``."""
         arrived_s = time.monotonic()
         with self._lock:
             if self._finished:
                 raise UsageError("the stream is finished; make another one")
             if isinstance(picture, Frame):
-                self._assemble(picture, arrived_s)
+                self._assemble(picture, arrived_s, taken)
                 return
             if self.recipe.keyframes:
                 raise UsageError("keyframes: pictures have none; feed a decoder's frames, or sample by time")
             start_s = self._clock.start_of(time_s)
-            self._show_newest(start_s, arrived_s)
+            self._show_newest(start_s, arrived_s, taken)
             self._newest = (start_s, np.array(picture))
 
     def finish(self, end_s: Time | None = None) -> list[StreamRow]:
@@ -128,23 +130,26 @@ class Stream:
         ``end_s``: until when the last picture was on display, on the clock of ``time_s``; unless said, as long as the
         one before.
         """
-        self.end(end_s)
         rows: list[StreamRow] = []
+        self._end(end_s, rows)
         while (more := self._batcher.wait()) is not None:
             rows += more
         return rows
 
     def end(self, end_s: Time | None = None) -> None:
         """Say that no more frames come, without waiting for rows; may be said twice, from any thread."""
+        self._end(end_s, None)
+
+    def _end(self, end_s: Time | None, taken: list[StreamRow] | None) -> None:
         with self._lock:
             if self._finished:
                 return
             self._finished = True
             now_s = time.monotonic()
             try:
-                self._show_newest(self._clock.end_of_last(end_s), now_s)
+                self._show_newest(self._clock.end_of_last(end_s), now_s, taken)
                 for given in self._assembler.finish():
-                    self._batcher.put(given, now_s)
+                    self._batcher.put(given, now_s, taken)
             finally:
                 self._batcher.close()
 
@@ -179,18 +184,18 @@ class Stream:
     ) -> None:
         self.close()
 
-    def _show_newest(self, end_s: Fraction, arrived_s: float) -> None:
+    def _show_newest(self, end_s: Fraction, arrived_s: float, taken: list[StreamRow] | None) -> None:
         """The picture that was fed last is now known to have been on display until then."""
         if self._newest is None:
             return
         start_s, picture = self._newest
         self._newest = None
-        self._assemble(Frame(self._count, start_s, end_s, is_keyframe=False, rgb=lambda: picture), arrived_s)
+        self._assemble(Frame(self._count, start_s, end_s, is_keyframe=False, rgb=lambda: picture), arrived_s, taken)
         self._count += 1
 
-    def _assemble(self, frame: Frame, arrived_s: float) -> None:
+    def _assemble(self, frame: Frame, arrived_s: float, taken: list[StreamRow] | None) -> None:
         for given in self._assembler.feed(frame):
-            self._batcher.put(given, arrived_s)
+            self._batcher.put(given, arrived_s, taken)
 
 
 class Reader:
