@@ -1,6 +1,6 @@
 """Videos whose class no single frame tells: a bar of a real texture moves, turns, grows, fades or is lit anew.
 
-    python -m benchmarks.motion_videos FOLDER [--train 40] [--test 15]
+    python -m benchmarks.motion_videos FOLDER [--train 120] [--test 15]
 
 Every frame is drawn from the same few numbers: where the bar is, its angle, its length, how opaque it is, red or blue
 light, the textures of bar and background and their brightness. In every class, a frame taken at random has each number
@@ -25,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -161,9 +162,15 @@ def write_motion_videos(folder: Path, *, train: int, test: int, seed: int = 0) -
 
 def photographs_of(names: Sequence[str]) -> list[Picture]:
     """Sample photographs, gray, uint8 ``(H, W)``; raises MissingExtra where their package is not installed."""
+    return [_all_photographs()[name] for name in names]
+
+
+@lru_cache(maxsize=1)
+def _all_photographs() -> dict[str, Picture]:
     with tempfile.TemporaryDirectory(prefix="visfeat-motion-") as scratch:
         write_samples(Path(scratch))
-        return [np.asarray(Image.open(Path(scratch) / name).convert("L")) for name in names]
+        names = [name for chosen in TEXTURES.values() for name in chosen]
+        return {name: np.asarray(Image.open(Path(scratch) / name).convert("L")) for name in names}
 
 
 def _encode(path: Path, frames: Sequence[Picture]) -> None:
@@ -180,7 +187,7 @@ def main() -> int:
     """Make the videos."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--train", type=int, default=40, help="videos a class")
+    parser.add_argument("--train", type=int, default=120, help="videos a class")
     parser.add_argument("--test", type=int, default=15, help="videos a class, of textures that training never sees")
     options = parser.parse_args()
     write_motion_videos(options.folder, train=options.train, test=options.test)

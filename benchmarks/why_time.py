@@ -1,6 +1,6 @@
 """Why time matters: networks that see frames beside networks that see them in order, on ``benchmarks.motion_videos``.
 
-    python -m benchmarks.why_time FOLDER [--train 80] [--test 15] [--json FILE] [--picture docs/images/why_time.png]
+    python -m benchmarks.why_time FOLDER [--train 120] [--test 15] [--json FILE] [--picture docs/images/why_time.png]
 
     cnn         trained on single frames; a video's probability is the mean over its frames
     mean        the bundled network's frame features, mean pooled; logistic regression
@@ -137,7 +137,7 @@ def main() -> int:
     """Make the videos, train, and show the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="gets videos, a store and runs; what is there is not made again")
-    parser.add_argument("--train", type=int, default=80, help="videos a class")
+    parser.add_argument("--train", type=int, default=120, help="videos a class")
     parser.add_argument("--test", type=int, default=15, help="videos a class")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)

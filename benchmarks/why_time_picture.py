@@ -14,7 +14,7 @@ from visfeat.figure import ACCENT, CURVE, FAINT, INK, PALE, new_figure, save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN_FRAMES, SEED = 5, 3
+SHOWN_FRAMES, SEED = 8, 5
 
 
 class Line(Protocol):
@@ -29,9 +29,9 @@ class Line(Protocol):
 
 def draw_table(rows: Sequence[Line], path: Path) -> None:
     """Strips of frames of each pair of classes on the left, accuracies with their intervals on the right."""
-    figure = new_figure(11.5, 5.2)
+    figure = new_figure(12, 5)
     grid = figure.add_gridspec(
-        len(PAIRS), 3, width_ratios=(1, 1, 0.85), left=0.01, right=0.985, top=0.9, bottom=0.12, wspace=0.06, hspace=0.35
+        len(PAIRS), 3, width_ratios=(1, 1, 0.8), left=0.01, right=0.985, top=0.9, bottom=0.12, wspace=0.06, hspace=0.35
     )
     photographs = photographs_of(TEXTURES["test"])
     for row, pair in enumerate(PAIRS):
