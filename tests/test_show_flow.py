@@ -104,6 +104,10 @@ def test_the_command_writes_pictures_and_videos(tmp_path, pan, capsys):
         (("--flow", "tvl1"), 2),
         (("--flow", "raft"), 2),
         (("--scale", "0"), 2),
+        (("--scale", "nan"), 2),
+        (("--for", "1s"), 2),
+        (("--every", "1s", "-o", "a.mp4"), 2),
+        (("-o", "no/folder.png"), 1),
         (("--at", "-1s"), 2),
         (("--at", "1h"), 3),
         (("--at", "1h", "-o", "a.mp4"), 3),
@@ -113,3 +117,21 @@ def test_what_cannot_be_drawn_is_said(pan, options, code, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert run(pan, *options) == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_video_is_named_and_what_was_drawn_before_stays(tmp_path, pan, capsys):
+    before = tmp_path / "flow.mp4"
+    before.write_bytes(b"of yesterday")
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(b"no video")
+    assert run(damaged, "-o", before) == 3
+    assert str(damaged) in capsys.readouterr().err
+    assert before.read_bytes() == b"of yesterday"
+    assert {path.name for path in tmp_path.iterdir()} == {"flow.mp4", "damaged.mp4"}
+
+
+def test_a_video_is_never_drawn_over_itself(tmp_path, pan):
+    video = tmp_path / "a.mp4"
+    video.write_bytes(pan.read_bytes())
+    assert run(video, "-o", video) == 2
+    assert video.read_bytes() == pan.read_bytes()

@@ -23,7 +23,9 @@ The message names its subject (a file, an option, a layer), what was wrong with 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class VisfeatError(Exception):
@@ -102,6 +104,15 @@ class BrokenMedia(MediaError):
 
 class TooManyPixels(MediaError):
     """The header promises more pixels than ``max_pixels``; nothing was decoded."""
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path before a MediaError's reason, where no record stands beside it."""
+    try:
+        yield
+    except MediaError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def nearest_names(name: str, known: Iterable[str], *, most: int = 5) -> str:

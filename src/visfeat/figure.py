@@ -33,11 +33,16 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
-def checked_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a picture to write; raises UsageError for an ending other than .png and .svg."""
+def checked_path(path: str | os.PathLike[str], endings: tuple[str, ...] = ENDINGS) -> Path:
+    """The path of a picture to write; raises UsageError for another ending, StoreError where its folder is not there.
+
+    What takes minutes to draw is better refused before.
+    """
     target = Path(path)
-    if target.suffix.lower() not in ENDINGS:
-        raise UsageError(f"-o {target}: a picture's name ends in {' or '.join(ENDINGS)}")
+    if target.suffix.lower() not in endings:
+        raise UsageError(f"-o {target}: a name that ends in {' or '.join(endings)}")
+    if not target.parent.is_dir():
+        raise StoreError(f"{target}: cannot be written (there is no folder {target.parent})")
     return target
 
 

@@ -6,6 +6,7 @@ import sys
 from fractions import Fraction
 from itertools import count as count_from
 from itertools import islice
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,17 +47,23 @@ def flow(
 ) -> None:
     """Draw where each pixel goes until the next frame: as arrows, and as colors of a wheel."""
     from visfeat.engine.flow import estimator_of
+    from visfeat.figure import checked_path
     from visfeat.show.flow import flow_moments
     from visfeat.show.flow_figure import flow_sheet, save_picture, save_video
 
-    target = out or Path(f"{video.stem}_flow.png")
-    if target.suffix.lower() not in (".png", ".mp4"):
-        raise UsageError(f"-o {target}: a name that ends in .png or .mp4")
-    if scale is not None and scale <= 0:
+    target = checked_path(out or f"{video.stem}_flow.png", (".png", ".mp4"))
+    is_video = target.suffix.lower() == ".mp4"
+    if target.exists() and video.exists() and target.samefile(video):
+        raise UsageError(f"-o {target}: is the video itself")
+    if scale is not None and not 0 < scale < inf:
         raise UsageError(f"--scale {scale:g}: must be more than 0")
+    if is_video and every is not None:
+        raise UsageError(f"--every {every}: rows of a .png; a video has every frame, from --at on, --for so long")
+    if not is_video and for_ is not None:
+        raise UsageError(f"--for {for_}: how long a video is; say -o NAME.mp4")
     estimate, _ = estimator_of(method, flow_weights)
     start_s = moment_s(at or "0s", option="--at")
-    if target.suffix.lower() == ".mp4":
+    if is_video:
         end_s = None if for_ is None else start_s + duration_s(for_, option="--for")
         print(save_video(flow_moments(video, estimate, start_s=start_s, end_s=end_s), target, longest_px=scale))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -21,7 +21,7 @@ from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.engine.resolve_shots import shot_fields
-from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError, naming
 from visfeat.extraction.flow import no_motion
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.pooled_features import pooled_pictures, pooled_video
@@ -105,7 +105,7 @@ class Extractor:
             raise UsageError(f"{unknown[0]}: video() takes {', '.join(_SAMPLING)}; make an Extractor for other options")
         recipe = recipe_of(self.recipe, sampling)
         recipe = recipe.but(**shot_fields(recipe))
-        with _naming(path):
+        with naming(path):
             item, content = _identified(path)
             if item.kind is Kind.IMAGE:
                 recipe = recipe.but(animations="video")
@@ -137,7 +137,7 @@ class Extractor:
     def _input(self, picture: Picture, index: int) -> NetworkInput:
         """One picture of any kind; for a network of clips as one that stands still."""
         if isinstance(picture, str | os.PathLike):
-            with _naming(picture):
+            with naming(picture):
                 item, content = _identified(picture)
                 with closing(open_decoder(item, content, self._options)) as decoder:
                     frame = FrameBatch.of(next(decoder.frames()))
@@ -210,15 +210,6 @@ def _identified(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
     if item.kind is Kind.IGNORED:
         raise UnsupportedMedia("neither an image nor a video")
     return item, content
-
-
-@contextmanager
-def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the path before a MediaError's reason: here no record stands beside it."""
-    try:
-        yield
-    except MediaError as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def _rgb_of(picture: Picture, index: int) -> NDArray[np.uint8]:

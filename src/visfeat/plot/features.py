@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
-from visfeat.errors import MediaError, UnsupportedMedia, UsageError
+from visfeat.errors import UnsupportedMedia, UsageError, naming
 from visfeat.extraction.extractor import Extractor
 from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.read import identify
@@ -64,15 +63,6 @@ def identified(video: str | os.PathLike[str]) -> MediaItem:
         if item.kind is not Kind.VIDEO:
             raise UnsupportedMedia("not a video")
     return item
-
-
-@contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the path before a MediaError's reason."""
-    try:
-        yield
-    except MediaError as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def rows_of(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from visfeat.errors import naming
 from visfeat.figure import FAINT, new_figure
 from visfeat.plot.clock import clock
-from visfeat.plot.features import Choice, VideoRows, identified, naming, rows_of
+from visfeat.plot.features import Choice, VideoRows, identified, rows_of
 from visfeat.plot.panels import counted, headline, shot_bars, tidy, time_axis
 from visfeat.plot.series import edges_s, self_similarity
 from visfeat.plot.thumbnails import Span

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.errors import UsageError
+from visfeat.errors import UsageError, naming
 from visfeat.figure import ACCENT, CURVE, FAINT, INK, PALE, new_figure, printable, shortened
 from visfeat.media.item import uri_of
 from visfeat.plot.clock import check_moment, clock, moment_s
-from visfeat.plot.features import Choice, VideoRows, identified, naming, rows_of
+from visfeat.plot.features import Choice, VideoRows, identified, rows_of
 from visfeat.plot.panels import counted, headline, shot_bars, tidy, time_axis
 from visfeat.plot.series import Floats, binned, ceiling, edges_s, row_at
 from visfeat.plot.thumbnails import Span, slots

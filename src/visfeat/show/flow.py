@@ -13,7 +13,7 @@ import numpy as np
 from visfeat.card import InputSpec
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
-from visfeat.errors import BrokenMedia, UnsupportedMedia
+from visfeat.errors import BrokenMedia, UnsupportedMedia, naming
 from visfeat.flow.field import Flow, FlowEstimator, Picture, magnitude_px
 from visfeat.flow.motion import Motion, motion_of
 from visfeat.frames import Frame
@@ -76,16 +76,17 @@ def flow_moments(
     where there are no two frames, as in a still image.
     """
     sampler = Between(start_s, end_s) if times_s is None else OnDisplay(times_s)
-    item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
-    if item.kind is Kind.IGNORED:
-        raise UnsupportedMedia(f"{os.fspath(path)}: neither an image nor a video")
     found = False
-    with closing(open_decoder(item, content, DecodeOptions(animations="video"))) as decoder:
-        for before, after in _pairs(decoder.frames(), sampler, end_s):
-            found = True
-            yield _moment(before, after, estimate)
-    if not found:
-        raise BrokenMedia(f"{os.fspath(path)}: there are no two frames from which to tell motion at that time")
+    with naming(path):
+        item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
+        if item.kind is Kind.IGNORED:
+            raise UnsupportedMedia("neither an image nor a video")
+        with closing(open_decoder(item, content, DecodeOptions(animations="video"))) as decoder:
+            for before, after in _pairs(decoder.frames(), sampler, end_s):
+                found = True
+                yield _moment(before, after, estimate)
+        if not found:
+            raise BrokenMedia("there are no two frames from which to tell motion at that time")
 
 
 class Between:

@@ -124,11 +124,13 @@ def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> Path:
 def save_video(moments: Iterable[FlowMoment], path: str | os.PathLike[str], *, longest_px: float | None = None) -> Path:
     """Write the moments as an H.264 video at their own times; raises StoreError where it cannot be written.
 
-    Without ``longest_px`` full color is 3% of the picture's width a frame, the same all along.
+    What was there stays until the video is whole. Without ``longest_px`` full color is 3% of the picture's width a
+    frame, the same all along.
     """
     target, base = Path(path), Fraction(1, 90_000)
+    scratch = target.with_name(f".{target.name}.part")
     try:
-        with av.open(str(target), "w") as container:
+        with av.open(str(scratch), "w", format="mp4") as container:
             stream = container.add_stream("libx264", options={"crf": "18"})
             stream.pix_fmt = "yuv420p"
             stream.codec_context.time_base = base
@@ -141,10 +143,10 @@ def save_video(moments: Iterable[FlowMoment], path: str | os.PathLike[str], *, l
                 frame.pts, frame.time_base = round((moment.start_s - first_s) / base), base
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
+        scratch.replace(target)
     except (OSError, av.FFmpegError) as error:
-        raise StoreError(f"{target}: cannot be written ({error})") from error
-    except BaseException:
+        raise StoreError(f"{target}: cannot be written ({error.strerror or error})") from error
+    finally:
         # Half a video, because the other one is damaged or the user has seen enough.
-        target.unlink(missing_ok=True)
-        raise
+        scratch.unlink(missing_ok=True)
     return target

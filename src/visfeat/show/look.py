@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visfeat.card import InputSpec
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
-from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
+from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError, naming
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.flow.color_wheel import colored
 from visfeat.flow.field import from_bytes
@@ -95,12 +95,3 @@ def _choose(inputs: Iterator[NetworkInput], at_s: Fraction | None, path: str) ->
     if at_s is not None and at_s >= last.end_s:
         raise UsageError(f"--at {float(at_s):g}s: {path} ends at {last.end_s:g} s")
     return last
-
-
-@contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the path before a MediaError's reason."""
-    try:
-        yield
-    except MediaError as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from None
