@@ -18,7 +18,7 @@ from servers_made import http_videos, rtsp_video, serving
 from stream_made import piped
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.live import LiveDecoder
-from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia
+from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
 from visfeat.media.address import LiveAddress, live_address
 from visfeat.recipe import Recipe
 from visfeat.streaming.source import live_source, source_of
@@ -70,6 +70,12 @@ def test_an_mp4_with_its_index_last_says_what_to_send(tmp_path, pipe):
 def test_what_is_no_video_is_refused(content, pipe):
     with pytest.raises(MediaError, match="^stdin: "):
         live_source(PIPE, Recipe(), pipe=pipe(content))
+
+
+def test_a_closed_stdin_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="^-: stdin is closed"):
+        live_source(PIPE, Recipe())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have no Video4Linux")

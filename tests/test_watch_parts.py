@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import socketserver
 import sys
 import time
 
@@ -146,7 +148,9 @@ def test_a_command_that_cannot_be_run_is_refused(command, match):
         split_command(command)
 
 
-@pytest.mark.parametrize("url", ["ftp://a/b", "file:///etc/passwd", "a.example", "http://"])
+@pytest.mark.parametrize(
+    "url", ["ftp://a/b", "file:///etc/passwd", "a.example", "http://", "http://a:b/", "http://[1", "http://a/b c"]
+)
 def test_a_webhook_is_an_http_address(url):
     with pytest.raises(UsageError, match="--webhook"):
         Alarms(command=None, webhook=url, report=print)
@@ -184,6 +188,38 @@ def test_what_fails_is_reported_and_ends_nothing():
     assert lines[2].endswith("ended with exit code 4")
     assert lines[3].startswith("the webhook at 127.0.0.1 cannot be reached")
     assert not any("secret" in line for line in lines)
+
+
+def test_a_webhook_that_answers_nonsense_does_not_silence_the_command(tmp_path):
+    class Nonsense(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"hello\r\n\r\n")
+
+    lines = []
+    command = f'{sys.executable} -c \'open("{tmp_path / "ran"}", "w")\''
+    with (
+        serving(socketserver.TCPServer(("127.0.0.1", 0), Nonsense)) as port,
+        Alarms(command=command, webhook=f"http://127.0.0.1:{port}/", report=lines.append) as alarms,
+    ):
+        alarms.send(DOCUMENT)
+    assert [line.partition(" (")[0] for line in lines] == ["the webhook at 127.0.0.1 cannot be reached"]
+    assert (tmp_path / "ran").exists()
+
+
+def test_what_is_given_up_in_the_end_is_reported():
+    lines = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        Alarms(
+            command=None,
+            webhook=f"http://127.0.0.1:{deaf.getsockname()[1]}/",
+            report=lines.append,
+            farewell_s=0.2,
+        ) as alarms,
+    ):
+        alarms.send(DOCUMENT)
+        alarms.close()
+        assert lines == ["alarms were dropped: the command or the webhook did not come to an end"]
 
 
 def test_alarms_do_not_hold_up_who_sends_them():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ import typer
 from typer import Argument, Option
 
 from visfeat.cli.live import end_on_terminate
-from visfeat.cli.parsing import duration_s
+from visfeat.cli.parsing import duration_s, moment_s
 
 if TYPE_CHECKING:
     from visfeat.streaming.watch import Watched
@@ -38,7 +37,7 @@ def watch(
     every: Annotated[str | None, Option(help="A moment every 0.5s, 2min, ...", show_default="the store's")] = None,
     live_s: Annotated[str | None, Option("--for", help="Stop after 10s, 2min, ...")] = None,
     max_frames: Annotated[int | None, Option(help="Stop after N frames.")] = None,
-    top: Annotated[int, Option(help="Name the N nearest known rows.", rich_help_panel=TELL)] = 1,
+    top: Annotated[int, Option(min=0, help="Name the N nearest known rows.", rich_help_panel=TELL)] = 1,
     command: Annotated[
         str | None, Option(help="Run 'CMD {time_s} {score}' when an event begins.", rich_help_panel=TELL)
     ] = None,
@@ -62,9 +61,9 @@ def watch(
         recipe=recipe,
         like=like,
         item=item,
-        at_s=None if at is None else float(_moment_s(at)),
+        at_s=None if at is None else float(moment_s(at, option="--at")),
         threshold=threshold,
-        hold_s=float(duration_s(hold, option="--hold")),
+        hold_s=float(moment_s(hold, option="--hold")),
         top=top,
         every_s=None if every is None else duration_s(every, option="--every"),
         live_s=None if live_s is None else duration_s(live_s, option="--for"),
@@ -77,10 +76,6 @@ def watch(
     if not json_:
         print(_summary(watched), file=sys.stderr)
     raise typer.Exit(WITH_FAILURES if watched.problem or watched.dropped else 0)
-
-
-def _moment_s(at: str) -> Fraction:
-    return Fraction(0) if at.rstrip("s") in ("0", "0.0") else duration_s(at, option="--at")
 
 
 def _reporter() -> Callable[[str], None]:

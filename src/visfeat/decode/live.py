@@ -83,7 +83,9 @@ class LiveDecoder(PyavDecoder):
 
     def _opened(self) -> InputContainer:
         if self.address.kind == "pipe":
-            pipe = self._pipe or sys.stdin.buffer
+            pipe = self._pipe or (None if sys.stdin is None else sys.stdin.buffer)
+            if pipe is None:
+                raise UsageError("-: stdin is closed; pipe a video into it")
             if pipe.isatty():
                 raise UsageError("-: stdin is the keyboard; pipe a video into it")
             self._reading = _Reading(pipe)

@@ -7,9 +7,11 @@ import re
 import shlex
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from queue import Full, Queue
 from types import TracebackType
 from typing import Any, Self
@@ -34,8 +36,19 @@ class Alarms:
     The command runs once an event, when it begins, without a shell. The webhook gets every document as JSON.
     """
 
-    def __init__(self, *, command: str | None, webhook: str | None, report: Callable[[str], None]) -> None:
-        """Raises UsageError for a command that cannot be split or filled, and for a URL that is not http(s)."""
+    def __init__(
+        self,
+        *,
+        command: str | None,
+        webhook: str | None,
+        report: Callable[[str], None],
+        farewell_s: float = FAREWELL_S,
+    ) -> None:
+        """``farewell_s``: how long ``close`` waits.
+
+        Raises UsageError for a command that cannot be split or filled, and for a URL that is not http(s).
+        """
+        self._farewell_s = farewell_s
         self._command = None if command is None else split_command(command)
         self._webhook = None if webhook is None else _checked(webhook)
         self._report = report
@@ -53,13 +66,15 @@ class Alarms:
             self._report(f"an alarm was dropped: {MOST_WAITING} others wait for the command or the webhook")
 
     def close(self) -> None:
-        """Wait for what is under way, for half a minute at most."""
+        """Wait for what is under way, for half a minute at most, and report what was given up."""
+        ends_s = time.monotonic() + self._farewell_s
         try:
-            self._waiting.put(None, timeout=FAREWELL_S)
+            self._waiting.put(None, timeout=self._farewell_s)
+            self._thread.join(max(0.0, ends_s - time.monotonic()))
         except Full:
+            pass
+        if self._thread.is_alive():
             self._report("alarms were dropped: the command or the webhook did not come to an end")
-            return
-        self._thread.join(FAREWELL_S)
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +101,7 @@ class Alarms:
         except urllib.error.HTTPError as error:
             self._report(f"the webhook at {urlsplit(url).hostname} answered {error.code}")
             error.close()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             self._report(f"the webhook at {urlsplit(url).hostname} cannot be reached ({reason})")
 
@@ -132,7 +147,11 @@ def filled(word: str, document: Document) -> str:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        is_usable = False
+    if not is_usable or not url.isprintable() or " " in url:
         raise UsageError("--webhook: needs a URL that begins with http:// or https:// and names a host")
     return url
