@@ -89,6 +89,10 @@ def test_help_imports_nothing_heavy() -> None:
     assert modules_after(code) & set(HEAVY) == set()
 
 
+def test_extract_leaves_the_import_of_lance_to_the_time_of_compilation() -> None:
+    assert modules_after("import visfeat.extraction.run") & {"lance", "pyarrow", "torch"} == set()
+
+
 def test_nothing_inside_imports_the_public_face() -> None:
     assert [name for name in MODULES if "visfeat" in imported_names(TREES[name])] == []
 

@@ -61,7 +61,7 @@ class FeatureLane:
         self._prepared = prepared
         self._writer = writer
         self._found = {} if found is None else found
-        self._entries: Channel[Entry] = Channel(prepared.network.batch_size * BATCHES_WAITING)
+        self._entries: Channel[Entry] = Channel(prepared.rows_per_batch * BATCHES_WAITING)
         self._results: Channel[Rows | Finished] = Channel(RESULTS_WAITING)
         self._ledger = Ledger(outcomes, self._results.put)
 

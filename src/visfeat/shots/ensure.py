@@ -6,9 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from visfeat.engine.resolve_shots import SHOT_MODEL
 from visfeat.errors import MediaError
@@ -19,7 +17,9 @@ from visfeat.models.source import ModelRequest
 from visfeat.sample import evenly_spaced
 from visfeat.shots.detect import THRESHOLD, Shot, shots_of_item
 from visfeat.shots.transnetv2 import ShotDetector
-from visfeat.store.shots import ShotTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TICKS_A_SECOND = 100_000
 """No usual container counts finer: 90,000 a second at most, or 60,000/1001 frames."""
@@ -35,6 +35,8 @@ class StoredShots:
 
         The store need not be there. Raises StoreError.
         """
+        from visfeat.store.shots import ShotTable  # imports Lance, which a cold start does beside its compilation
+
         self.threshold = threshold
         self._store = Path(store).expanduser().absolute()
         self._threads = threads
@@ -44,6 +46,7 @@ class StoredShots:
         self._known = {} if table is None else _by_content(table.read(), self._digest, threshold)
         self._detector: ShotDetector | None = None
         self._lock = threading.Lock()
+        self._create_table = ShotTable.create_or_open
 
     @property
     def contents(self) -> frozenset[str]:
@@ -66,7 +69,7 @@ class StoredShots:
     def keep(self, content_hash: str, shots: Sequence[Shot]) -> None:
         """Write the shots of a content, in place of those that the same network found before. Raises StoreError."""
         with self._lock:
-            table = ShotTable.create_or_open(self._store)
+            table = self._create_table(self._store)
             table.replace(content_hash, shots, threshold=self.threshold, model_digest=self._digest)
             # As the table gives them back, so that a later run sees the very same times.
             self._known[content_hash] = tuple(_stored(shot) for shot in shots)
