@@ -13,10 +13,12 @@ from store_made import done, item_of, rows_for, writer_of
 from visfeat.engine.prepare import resolve
 from visfeat.errors import UsageError
 from visfeat.extraction.inputs import InputAssembler
+from visfeat.extraction.run import extract
 from visfeat.frames import Frame
 from visfeat.media.item import Kind
 from visfeat.preprocess import Preprocessor
-from visfeat.presets import preset_names, preset_of, presets
+from visfeat.presets import preset_names, preset_of, presets, recipes_of
+from visfeat.recipe import Recipe
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.per_video import PerVideoExporter
 from visfeat.store.records import LayerShape
@@ -110,6 +112,34 @@ def test_another_rate_takes_the_place_of_all_frames():
     assert (recipe.clip_fps, recipe.consecutive) == (15, None)
     (recipe,) = presets("video_features/s3d", {"consecutive": True})
     assert (recipe.clip_fps, recipe.consecutive) == (None, True)
+
+
+def test_a_file_names_a_preset_and_changes_it(tmp_path):
+    file = tmp_path / "r21d.toml"
+    file.write_text('preset = "video_features/r21d"\nweights = "random:3"\nclip = 32\nclip-fps = 15\n')
+    assert recipes_of(file, {}) == presets("video_features/r21d", {"weights": "random:3", "clip": 32, "clip_fps": 15})
+    assert recipes_of(file, {"clip": 8, "layers": None})[0].clip == 8
+    with pytest.raises(UsageError, match="only visfeat extract takes it"):
+        Recipe.from_toml(file)
+
+
+def test_sampling_said_beside_a_file_takes_the_place_of_its_own(tmp_path):
+    file = tmp_path / "often.toml"
+    file.write_text('preset = "clip-retrieval/video"\nevery = "2s"\n')
+    (slow,), (fast,) = recipes_of(file, {}), recipes_of(file, {"fps": 3})
+    assert (slow.every_s, slow.every_nth) == (2, None)
+    assert (fast.every_s, fast.every_nth, fast.fps) == (None, None, 3)
+
+
+def test_a_file_may_name_two_streams_where_several_recipes_go(tmp_path):
+    file = tmp_path / "i3d.toml"
+    file.write_text('preset = "video_features/i3d"\nflow = "dis"\n')
+    assert [recipe.name for recipe in recipes_of(file, {})] == ["video_features/i3d_rgb", "video_features/i3d_flow"]
+    with pytest.raises(UsageError, match="several streams; use extract_many"):
+        extract(tmp_path, recipe=file)
+    file.write_text('preset = "video_features/i4d"\n')
+    with pytest.raises(UsageError, match="i3d.toml: --preset video_features/i4d: there is none"):
+        recipes_of(file, {})
 
 
 def test_an_unknown_preset_names_the_others():

@@ -7,11 +7,13 @@ what is not stands in docs/presets.md.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from visfeat.errors import UsageError
-from visfeat.recipe import Recipe, recipe_of
+from visfeat.recipe import SAMPLING_FIELDS, Recipe, in_fields, read_options, recipe_of
 
 _STACKS: dict[str, Any] = {"tail": "drop", "preprocess": "reference", "normalize": False}
 _I3D: dict[str, Any] = _STACKS | {"clip": 64, "stride": 64, "consecutive": True}
@@ -87,6 +89,26 @@ def presets(name: str, options: dict[str, Any] | None = None) -> tuple[Recipe, .
         raise UsageError(f"--preset {name}: there is none of that name (there are {', '.join(preset_names())})")
     streams = _PAIRS.get(name, (name,))
     return tuple(_recipe(stream, options or {}, alone=len(streams) == 1) for stream in streams)
+
+
+def recipes_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str, Any]) -> tuple[Recipe, ...]:
+    """What ``recipe_of`` gives; of a file that says ``preset``, that one's recipes with what else the file says.
+
+    ``options`` have the last word. Raises UsageError.
+    """
+    if recipe is None or isinstance(recipe, Recipe):
+        return (recipe_of(recipe, options),)
+    fields = in_fields(read_options(Path(recipe)))
+    if "preset" not in fields:
+        return (recipe_of(recipe, options),)
+    preset = fields.pop("preset")
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.keys() & set(SAMPLING_FIELDS):
+        fields = {name: value for name, value in fields.items() if name not in SAMPLING_FIELDS}
+    try:
+        return presets(preset, fields | given)
+    except UsageError as error:
+        raise UsageError(f"recipe {recipe}: {error}") from None
 
 
 def preset_of(recipe: Recipe) -> Preset | None:

@@ -265,8 +265,11 @@ class Recipe(BaseModel):
     def from_toml(cls, path: str | os.PathLike[str]) -> Recipe:
         """Read a recipe file; its name is the file's stem unless it says another. Raises UsageError."""
         path = Path(path)
+        fields = in_fields(read_options(path))
+        if "preset" in fields:
+            raise UsageError(f"recipe {path}: preset: only visfeat extract takes it from a file, of media with an end")
         try:
-            return cls.model_validate({"name": path.stem} | in_fields(_read(path)))
+            return cls.model_validate({"name": path.stem} | fields)
         except ValidationError as error:
             raise UsageError(f"recipe {path}: {_complaint(error)}") from None
 
@@ -295,7 +298,7 @@ def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str,
 
 def run_options(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a recipe file says of the run and not of the numbers: store, max_pixels, threads. Raises UsageError."""
-    found = {name.replace("-", "_"): value for name, value in _read(Path(path)).items()}
+    found = {name.replace("-", "_"): value for name, value in read_options(Path(path)).items()}
     for name, kind in RUN_OPTIONS.items():
         if name in found and not isinstance(found[name], kind):
             raise UsageError(f"recipe {path}: {name}: must be of type {kind.__name__}, not {found[name]!r}")
@@ -315,7 +318,8 @@ def in_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_options(path: Path) -> dict[str, Any]:
+    """What a recipe file says, in its own words; raises UsageError."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
