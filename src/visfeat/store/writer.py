@@ -22,7 +22,7 @@ from visfeat.store.tables import Table
 
 COMMIT_ROWS = 4000
 COMMIT_BYTES = 128 * 2**20
-COMMIT_SECONDS = 30.0
+COMMIT_SECONDS = 10.0
 
 _REST_PER_WORK = 9
 """Seconds between commits for each second that one takes: large tables take longer, and are committed less often."""
@@ -34,7 +34,7 @@ class StoreWriter:
     """Takes rows and outcomes of one recipe from any thread and commits them now and then.
 
     It commits when 4,000 rows or items have come together and commits take no more than a tenth of the time, or when
-    128 MB or 30 seconds have, and when it is closed. After an error of the store it refuses everything: what follows
+    128 MB or 10 seconds have, and when it is closed. After an error of the store it refuses everything: what follows
     would count without what was lost.
     """
 
