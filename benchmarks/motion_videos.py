@@ -11,7 +11,7 @@ frame alone tells nothing. All frames without their order can tell which number 
     up, down
     clockwise, counterclockwise  half a turn
     grow, shrink                 the bar's length
-    appear, vanish               between a third opaque and opaque
+    appear, vanish               between two fifths opaque and opaque
     red_blue, blue_red           one light, then the other
     slow, fast                   to and fro along one axis, once or three times
 
@@ -48,8 +48,8 @@ TEXTURES = {
     "train": ("astronaut.png", "brick.png", "camera.png", "clock.png", "coins.png", "grass.png", "hubble.jpg"),
     "test": ("cat.png", "coffee.png", "gravel.png", "rocket.jpg"),
 }
-REACH_PX, LENGTHS_PX, LEAST_OPACITY, TURN_DEGREES = 16.0, (18.0, 38.0), 0.35, 180.0
-ASPECT = 2.5
+REACH_PX, LENGTHS_PX, LEAST_OPACITY, TURN_DEGREES = 14.0, (26.0, 46.0), 0.4, 180.0
+ASPECT = 3.0
 RED, BLUE = (1.15, 0.75, 0.5), (0.5, 0.75, 1.15)
 
 

@@ -37,18 +37,18 @@ _CLIPS = {"clip": FRAMES, "clip_fps": FPS}
 TRAINED: dict[str, dict[str, object]] = {
     "cnn": {"model": "cnn", "channels": 3, "every_s": f"{4 / FPS}s", "epochs": 10, "lr": 0.002, "batch_size": 64},
     "c3d": {
-        "model": "c3d", "width": 8, "batch_norm": True, "dropout": 0.2, "epochs": 20, "lr": 0.003, "batch_size": 32,
+        "model": "c3d", "width": 8, "batch_norm": True, "dropout": 0.2, "epochs": 12, "lr": 0.003, "batch_size": 32,
         **_CLIPS,
     },
     "cnn_lstm": {
-        "model": "cnn_lstm", "backbone": "cnn", "channels": 3, "width": 16, "hidden": 128, "epochs": 20, "lr": 0.002,
-        "clip_norm": 1.0, "batch_size": 32, **_CLIPS,
+        "model": "cnn_lstm", "backbone": "benchmarks.grid_cnn:grid_cnn", "hidden": 128, "epochs": 40, "lr": 0.004,
+        "clip_norm": 1.0, "augment": ("shift:3",), "batch_size": 32, **_CLIPS,
     },
 }  # fmt: skip
 SEES = {"cnn": "frames", "mean": "frames", "c3d": "clips", "cnn_lstm": "frames in order"}
 _COUNTED = ("running_mean", "running_var", "num_batches_tracked")
 """Of batch normalization: counted and not learned."""
-SIZE_PX, POOLED_FRAMES = 32, 4
+SIZE_PX, POOLED_SIZE_PX, POOLED_FRAMES = 32, 128, 4
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def mean_pooled(folder: Path, videos: Path) -> Row:
     from sklearn.preprocessing import StandardScaler
 
     started = time.monotonic()
-    vf.extract(videos, store=folder / "mean.vf", frames=POOLED_FRAMES, temporal="mean")
+    vf.extract(videos, store=folder / "mean.vf", frames=POOLED_FRAMES, size=POOLED_SIZE_PX, temporal="mean")
     store = vf.open_store(folder / "mean.vf")
     (pooled,) = (stored for stored in store.recipes() if stored.recipe.temporal)
     values, table = store.features(recipe=pooled.digest)

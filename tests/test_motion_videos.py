@@ -13,6 +13,7 @@ from benchmarks.motion_videos import (
     FPS,
     FRAMES,
     PAIRS,
+    REACH_PX,
     SIDE_PX,
     TEXTURES,
     Course,
@@ -78,7 +79,7 @@ def test_the_bar_is_where_the_course_says():
     frames = draw(Course(**(still | {"x": rising})), np.full((64, 64), 200.0), np.zeros((64, 64)))
     columns = np.arange(SIDE_PX)
     centers = [(frame[:, :, 0].sum(axis=0) * columns).sum() / frame[:, :, 0].sum() for frame in frames]
-    assert centers == pytest.approx((SIDE_PX - 1) / 2 + 16 * (2 * rising - 1), abs=0.6)
+    assert centers == pytest.approx((SIDE_PX - 1) / 2 + REACH_PX * (2 * rising - 1), abs=0.6)
     assert (frames[0][:, :, 0].astype(int) >= frames[0][:, :, 2]).all()  # red light
 
 
