@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,13 @@ from PIL import Image
 
 from extract_made import MeanColor, run_pipeline
 from media_made import write_numbered
+from visfeat.decode.decoder import DecodeOptions
 from visfeat.errors import EngineError
+from visfeat.extraction.pipeline import Pipeline
+from visfeat.extraction.progress import Progress
+from visfeat.extraction.work import Task
+from visfeat.media.find import find_media
+from visfeat.media.item import MediaItem
 
 
 def write_grey(folder: Path, values: list[int]) -> None:
@@ -119,6 +126,61 @@ def test_an_interrupt_commits_and_the_next_run_completes(tmp_path):
     assert completed
     assert after.unchanged == progress.done
     assert store.features()[0][:, 0].tolist() == list(range(120))
+
+
+class SlowLane:
+    """A lane whose only feed is slow, and during whose first frame Ctrl-C is pressed."""
+
+    def __init__(self, interrupts_after_s: float) -> None:
+        self._interrupts_after_s = interrupts_after_s
+        self.progress = Progress()
+        self.error: BaseException | None = None
+        self.closed = False
+
+    def options(self, item: MediaItem, base: DecodeOptions) -> DecodeOptions:
+        return base
+
+    def take(self, item: MediaItem, header: object) -> SlowLane:
+        return self
+
+    def refuse(self, *_: object) -> None:
+        raise AssertionError("the item can be read")
+
+    def start(self, decoding: object) -> list[threading.Thread]:
+        return []
+
+    def abort(self) -> None:
+        pass
+
+    def begin(self, shared: object) -> None:
+        pass
+
+    def feed(self, frame: object) -> None:
+        time.sleep(self._interrupts_after_s)
+        _thread.interrupt_main()
+        time.sleep(0.5)
+
+    def finish(self, decoder: object) -> None:
+        pass
+
+    def fail(self, reason: str) -> None:
+        pass
+
+    def breaks(self, error: BaseException) -> None:
+        raise error
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("interrupts_after_s", [0, 0.2])
+def test_an_interrupt_waits_for_what_is_being_decoded(tmp_path, interrupts_after_s):
+    """Also one that comes while the threads are being started."""
+    write_grey(tmp_path, [1])
+    lane = SlowLane(interrupts_after_s)
+    (item,) = find_media([tmp_path])
+    assert not Pipeline([lane], options=DecodeOptions(), workers=1).run([Task(item, (lane,))])
+    assert lane.closed
 
 
 def _every_frame():

@@ -25,6 +25,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._worker = Worker(options, self._stopping)
         self._errors: list[BaseException] = []
+        self._all_ended = threading.Event()
 
     def run(self, tasks: Sequence[Task], tick: Callable[[], None] = lambda: None) -> bool:
         """Do all tasks; returns False where an interrupt stopped it early, with what was finished committed.
@@ -32,23 +33,38 @@ class Pipeline:
         ``tick`` is called about ten times a second. Raises what a decoding thread could not handle.
         """
         completed = True
-        threads = self._start(tasks)
+        conductor = threading.Thread(target=self._conduct, args=(tasks,), name="visfeat-conductor", daemon=True)
         try:
-            self._wait(threads, tick)
+            conductor.start()
+            self._wait(tick)
         except KeyboardInterrupt:
             completed = False
             self._stopping.set()
             try:
-                self._wait(threads, tick)
+                self._wait(tick)
             except KeyboardInterrupt:
                 # The second one: do not wait for what is in flight.
                 self._abort()
-                self._wait(threads, tick)
+                self._wait(tick)
         finally:
             self._abort()
         if self._errors:
             raise self._errors[0]
         return completed
+
+    def _conduct(self, tasks: Sequence[Task]) -> None:
+        """Start all threads and see them to their end.
+
+        Never in the main thread: an interrupt would leave them half started, and Thread.join, interrupted, takes one
+        that runs for one that has ended (Python 3.11).
+        """
+        try:
+            for thread in self._start(tasks):
+                thread.join()
+        except BaseException as error:  # noqa: BLE001 (handed to the caller of run)
+            self._errors.append(error)
+        finally:
+            self._all_ended.set()
 
     def _start(self, tasks: Sequence[Task]) -> list[threading.Thread]:
         todo = _SharedIterator(iter(tasks))
@@ -70,12 +86,10 @@ class Pipeline:
             self._errors.append(error)
             self._stopping.set()
 
-    @staticmethod
-    def _wait(threads: list[threading.Thread], tick: Callable[[], None]) -> None:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(POLL_S)
-                tick()
+    def _wait(self, tick: Callable[[], None]) -> None:
+        while not self._all_ended.wait(POLL_S):
+            tick()
+        tick()
 
     def _abort(self) -> None:
         self._stopping.set()
