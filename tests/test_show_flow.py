@@ -62,7 +62,7 @@ def test_without_two_frames_it_is_said(tmp_path, pan):
 def test_the_picture_holds_frame_and_colors(pan):
     (moment,) = flow_moments(pan, DisFlow(), times_s=iter([Fraction(0)]))
     drawn = np.asarray(flow_picture(moment, title="pan.mp4", longest_px=4))
-    assert drawn.shape[1] == 2 * (16 + 240) + 12
+    assert drawn.shape[1] == 720
     # Left of the wheel the right half is the coded flow; the left half is the frame between its arrows.
     colors = colored(moment.flow, longest_px=4)
     assert np.array_equal(drawn[16 : 16 + 180, 268 : 268 + 150], colors[:, :150])
@@ -88,8 +88,7 @@ def test_the_command_writes_pictures_and_videos(tmp_path, pan, capsys):
     assert run(pan, "--every", "0.4s", "-o", tmp_path / "rows.png") == 0
     with Image.open(tmp_path / "one.png") as picture, Image.open(tmp_path / "rows.png") as sheet:
         one, rows = picture.size, sheet.size
-    # The title stands once.
-    assert rows == (one[0], 3 * one[1] - 2 * 20)
+    assert rows == (one[0], 3 * one[1])
     assert run(pan, "--at", "0.3s", "--for", "0.5s", "-o", tmp_path / "part.mp4") == 0
     with closing(opened(tmp_path / "part.mp4")) as decoder:
         times = [float(frame.start_s) for frame in decoder.frames()]
@@ -135,3 +134,17 @@ def test_a_video_is_never_drawn_over_itself(tmp_path, pan):
     video.write_bytes(pan.read_bytes())
     assert run(video, "-o", video) == 2
     assert video.read_bytes() == pan.read_bytes()
+
+
+def test_words_have_their_room_below_a_narrow_video(tmp_path):
+    path = write_video(tmp_path / "narrow.mp4", [moved(similarity(n, 0))[:, :64] for n in range(3)], rate=10)
+    (moment,) = flow_moments(path, DisFlow(), times_s=iter([Fraction(0)]))
+    for title in ("", "narrow.mp4", "a very long name of a file " * 9 + ".mp4"):
+        drawn = np.asarray(flow_picture(moment, title=title)).min(axis=2)
+        below = drawn[moment.picture.shape[0] + 20 :]
+        assert (below[:, -14:] == 255).all()
+        # Between the title and the words at its right.
+        columns = (below[:20] < 250).any(axis=0)
+        assert not title or "000000000000" in "".join(
+            "01"[int(inked)] for inked in columns[: np.flatnonzero(columns)[-1]]
+        )

@@ -19,6 +19,8 @@ from visfeat.show.flow import FlowMoment
 _PAPER, _INK, _FAINT = (255, 255, 255), (28, 30, 33), (110, 116, 124)
 _ARROW, _EDGE = (255, 236, 64), (20, 20, 20)
 _GAP_PX, _MARGIN_PX, _LINE_PX, _TEXT_PX = 12, 16, 20, 14
+_WORDS_PX = 720
+"""The least width of a sheet: the words below are as long, however narrow the video is."""
 _SPACING_PX = 24
 """From arrow to arrow; the longest ones are as long."""
 _SHORTEST_PX = 1.5
@@ -30,27 +32,38 @@ _FINER = 2
 
 
 def flow_picture(moment: FlowMoment, *, title: str = "", longest_px: float | None = None) -> Image.Image:
-    """One moment as a picture: arrows left, colors right, two lines of words below.
+    """One moment as a picture: arrows left, colors right, three lines of words below, which always have their room.
 
     ``longest_px``: the length that has full color and the longest arrow, in pixels of the moment's picture.
     """
     scale = max(longest_px or moment.longest_px, 1e-3)
     height, width = moment.picture.shape[:2]
-    words_px = _LINE_PX * (3 if title else 2) + 8
-    sheet = Image.new("RGB", (2 * (_MARGIN_PX + width) + _GAP_PX, _MARGIN_PX + height + words_px), _PAPER)
+    wide = max(2 * (_MARGIN_PX + width) + _GAP_PX, _WORDS_PX)
     # Encoders want even sides.
-    sheet = sheet.crop((0, 0, sheet.width // 2 * 2, sheet.height // 2 * 2))
+    sheet = Image.new("RGB", (wide // 2 * 2, (_MARGIN_PX + height + 3 * _LINE_PX + 8) // 2 * 2), _PAPER)
     sheet.paste(with_arrows(moment.picture, moment.flow, scale), (_MARGIN_PX, _MARGIN_PX))
-    right = _MARGIN_PX + width + _GAP_PX
-    sheet.paste(_with_legend(colored(moment.flow, longest_px=scale)), (right, _MARGIN_PX))
+    sheet.paste(_with_legend(colored(moment.flow, longest_px=scale)), (_MARGIN_PX + width + _GAP_PX, _MARGIN_PX))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT_PX)
-    lines = (*([title] if title else []), *moment.lines)
-    for number, line in enumerate(lines):
-        ink = _INK if title and number == 0 else _FAINT
-        draw.text((_MARGIN_PX, _MARGIN_PX + height + 6 + number * _LINE_PX), line, ink, font)
+    top, right = _MARGIN_PX + height + 6, sheet.width - _MARGIN_PX
     full = f"full color: {scale * moment.enlarged:.2f} px a frame"
-    draw.text((right + width, _MARGIN_PX + height + 6), full, _FAINT, font, anchor="ra")
+    draw.text((right, top), full, _FAINT, font, anchor="ra")
+    room = right - _MARGIN_PX - _GAP_PX - font.getlength(full)
+    draw.text((_MARGIN_PX, top), _shortened(title, font, room), _INK, font)
+    for number, line in enumerate(moment.lines, 1):
+        draw.text((_MARGIN_PX, top + number * _LINE_PX), line, _FAINT, font)
     return sheet
+
+
+def _shortened(title: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, room_px: float) -> str:
+    """The title, without its middle where there is no room for it."""
+    kept = len(title)
+    while kept > 2 and font.getlength(_ends(title, kept)) > room_px:
+        kept -= 1
+    return _ends(title, kept)
+
+
+def _ends(title: str, kept: int) -> str:
+    return title if kept >= len(title) else f"{title[: kept // 2]}...{title[len(title) - (kept + 1) // 2 :]}"
 
 
 def with_arrows(picture: Picture, flow: Flow, longest_px: float) -> Image.Image:
