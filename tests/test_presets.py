@@ -182,3 +182,21 @@ def test_two_videos_of_one_name_are_refused(tmp_path):
             writer.finish(done(item), 1)
     with pytest.raises(UsageError, match=r"cat_r21d.npy: /a/cat.mp4 and /b/cat.mp4 would both"):
         PerVideoExporter().export(store, tmp_path / "out")
+
+
+def test_two_recipes_of_one_video_are_refused_before_anything_is_written(tmp_path):
+    store = FeatureStore.create_or_open(tmp_path / "s.vf")
+    layer, item = LayerShape("avgpool", (4,)), item_of("/a/cat.mp4", kind=Kind.VIDEO)
+    (recipe,) = presets("video_features/r21d", {"layers": "avgpool"})
+    for seed in (1, 2):
+        with writer_of(
+            store, recipe.but(clip=None, weights=f"random:{seed}", weights_digest=f"{seed}"), (layer,)
+        ) as one:
+            one.add(rows_for(item, [0], layer))
+            one.finish(done(item), 1)
+    digests = [stored.digest for stored in store.recipes()]
+    with pytest.raises(UsageError, match=f"cat_r21d.npy: the recipes {digests[0]} and {digests[1]} would both"):
+        PerVideoExporter().export(store, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (path,) = PerVideoExporter().export(store, tmp_path / "out", recipe=digests[1])
+    assert np.load(path).shape == (1, 4)

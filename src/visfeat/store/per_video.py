@@ -7,7 +7,7 @@ the tool writes them; those of other recipes get their layer's name. Still image
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,22 +42,45 @@ class PerVideoExporter:
         """See ``Exporter.export``; raises UsageError where two videos or two recipes would share a file."""
         items = store.items()
         rates = dict(zip(items["uri"].to_pylist(), items["average_fps"].to_pylist(), strict=True))
-        owners: dict[Path, tuple[str, str]] = {}
-        for space in store.spaces(model, layer, recipe):
+        spaces = store.spaces(model, layer, recipe)
+        paths = _paths(store, spaces, out)
+        for space in spaces:
             preset = _preset(space)
             for uri, values, table in _videos(store.read_space(space)):
                 for name, array in _arrays(preset, values, table, rates.get(uri)).items():
-                    path = out / f"{Path(path_of(uri)).stem}{name}.npy"
-                    # Streams of one tool share fps and times.
-                    owner = (uri, space.table_name if name == _suffix(preset.key) else "")
-                    if owners.setdefault(path, owner) != owner:
-                        raise UsageError(f"{path}: {owners[path][0]} and {uri} would both be written there; {_REMEDY}")
-                    with whole_file(path) as scratch, scratch.open("wb") as file:
+                    with whole_file(_path(out, uri, name)) as scratch, scratch.open("wb") as file:
                         np.save(file, array)
-        return list(owners)
+        return paths
 
 
-_REMEDY = "choose by --recipe, --model and --layer, or export videos of one name from stores of their own"
+def _path(out: Path, uri: str, name: str) -> Path:
+    return out / f"{Path(path_of(uri)).stem}{name}.npy"
+
+
+def _paths(store: FeatureStore, spaces: Sequence[Space], out: Path) -> list[Path]:
+    """All files; raises UsageError, before any is written, where two features would go into one."""
+    owners: dict[Path, tuple[str, Space | None]] = {}
+    for space in spaces:
+        preset = _preset(space)
+        for uri in _video_uris(store.read_space(space)):
+            for name in _names(preset):
+                # Streams of one tool share fps and times.
+                owner = (uri, space if name == _suffix(preset.key) else None)
+                path = _path(out, uri, name)
+                if owners.setdefault(path, owner) != owner:
+                    raise UsageError(_clash(path, owners[path], owner))
+    return list(owners)
+
+
+def _clash(path: Path, first: tuple[str, Space | None], second: tuple[str, Space | None]) -> str:
+    """What two features want of one file, and what to do."""
+    (uri, one), (other_uri, other) = first, second
+    if uri != other_uri:
+        return f"{path}: {uri} and {other_uri} would both be written there; export them from stores of their own"
+    if one is None or other is None or one.stored.digest == other.stored.digest:
+        return f"{path}: two layers would be written there; choose by --layer"
+    digests = f"{one.stored.digest} and {other.stored.digest}"
+    return f"{path}: the recipes {digests} would both be written there; choose by --recipe, as visfeat info names them"
 
 
 def _preset(space: Space) -> Preset:
@@ -70,6 +93,11 @@ def _suffix(key: str) -> str:
     return f"_{key}" if key else ""
 
 
+def _names(preset: Preset) -> tuple[str, ...]:
+    """The ends of the files' names of a video."""
+    return (_suffix(preset.key), *(("_fps", "_timestamps_ms") if preset.with_times else ()))
+
+
 def _arrays(preset: Preset, values: NDArray[np.float32], table: pa.Table, fps: str | None) -> dict[str, NDArray[Any]]:
     """What is written for a video: the end of the file's name -> its array."""
     arrays: dict[str, NDArray[Any]] = {_suffix(preset.key): values}
@@ -78,6 +106,15 @@ def _arrays(preset: Preset, values: NDArray[np.float32], table: pa.Table, fps: s
         arrays["_fps"] = np.array(np.nan if fps is None else float(Fraction(fps)))
         arrays["_timestamps_ms"] = 1000.0 * times_s
     return arrays
+
+
+def _video_uris(reader: SpaceReader) -> list[str]:
+    """The videos that have rows."""
+    if len(reader) == 0:
+        return []
+    table = reader.metadata()
+    kinds = zip(table["uri"].to_pylist(), table["kind"].to_pylist(), strict=True)
+    return list(dict.fromkeys(uri for uri, kind in kinds if kind == Kind.VIDEO))
 
 
 def _videos(reader: SpaceReader) -> Iterator[tuple[str, NDArray[np.float32], pa.Table]]:
