@@ -203,6 +203,7 @@ def test_recipes_of_the_same_rows_share_a_lane(media, tmp_path):
         media / "a.mp4", [vf.Recipe(frames=2), vf.Recipe(name="same", frames=2)], store=tmp_path / "s.vf"
     )
     assert [run.rows for run in runs] == [2, 2]
+    assert [run.recipe.name for run in runs] == [None, "same"]
     assert len(vf.open_store(tmp_path / "s.vf").recipes()) == 1
 
 
@@ -227,6 +228,8 @@ class SmallMemory:
     name = "small"
 
     def compile(self, model, options):
+        with open(os.environ["COMPILED"], "a") as file:
+            print(options.batch_size, file=file)
         network = OpenvinoEngine().compile(model, options)
         if network.batch_size > 2:
             network.stream = self.too_much(network.batch_size)
@@ -251,6 +254,7 @@ def command(tmp_path, monkeypatch):
     package.mkdir()
     write_package(package, "others", COUNTING, POINTS)
     monkeypatch.setenv("DECODED", str(tmp_path / "decoded"))
+    monkeypatch.setenv("COMPILED", str(tmp_path / "compiled"))
     (tmp_path / "frames.toml").write_text('every = "0.5s"')
     (tmp_path / "few.toml").write_text("frames = 3")
     (tmp_path / "small.toml").write_text('every = "0.1s"\nengine = "small"\nbatch-size = 4')
@@ -289,6 +293,30 @@ def test_out_of_memory_starts_that_recipe_anew_and_no_other(media, tmp_path, com
         ("few", 1, 3),
     ]
     assert decoded == 120
+    code, found, remarks, _ = command(media / "a.mp4", *recipes, "--redo")
+    assert code == 0, remarks
+    assert [(one["items"]["done"], one["rows"]) for one in found] == [(1, 24), (1, 3)]
+
+
+def test_after_an_error_the_other_networks_are_not_compiled(media, tmp_path, command):
+    (tmp_path / "none.toml").write_text('model = "bundled/none"')
+    code, _, error, decoded = command(media / "a.mp4", "-r", tmp_path / "none.toml", "-r", tmp_path / "small.toml")
+    assert code == 2
+    assert "bundled/none" in error
+    assert decoded == 0
+    assert not (tmp_path / "compiled").exists()
+
+
+def test_shots_of_a_chosen_stream_never_get_among_those_of_a_store(media, tmp_path):
+    for recipes in (["shots"], [vf.Recipe(temporal="mean", segments="shots")]):
+        with pytest.raises(UsageError, match="--stream 0: a store has the shots"):
+            vf.extract_many(media / "a.mp4", recipes, stream=0, store=tmp_path / "s.vf")
+    with pytest.raises(UsageError, match="--stream 0: --store keeps"):
+        list(find_shots([media / "a.mp4"], stream=0, store=tmp_path / "s.vf"))
+    # A recipe of frames may look at another stream beside them.
+    assert (
+        vf.extract_many(media / "a.mp4", [vf.Recipe(stream=0, frames=1), "shots"], store=tmp_path / "s.vf")[1].rows == 2
+    )
 
 
 def test_files_that_disagree_about_the_run_are_refused(media, tmp_path):

@@ -116,25 +116,21 @@ class ShotOrder:
 
     needs_shots = True
 
-    def __init__(self, stream: int | None = None) -> None:
-        """``stream``: which video stream, None for the best."""
-        self.recipe = Recipe(
-            name=SHOTS, model=f"bundled/{SHOT_MODEL}", every_frame=True, stream=stream, shots_digest=shots_digest()
-        )
+    def __init__(self) -> None:
+        model = f"bundled/{SHOT_MODEL}"
+        self.recipe = Recipe(name=SHOTS, model=model, every_frame=True, shots_digest=shots_digest())
 
     def outcomes(self, site: Site) -> dict[str, Status]:
         """What the table holds; an image that the store knows has no shots."""
         assert site.shots is not None
         images = {item.content_hash for item in site.known.values() if item.kind is Kind.IMAGE}
-        # Which stream the table's shots are of is not written down.
-        known = site.shots.contents if self.recipe.stream is None else frozenset[str]()
-        return dict.fromkeys(known, Status.DONE) | dict.fromkeys(images, Status.IGNORED)
+        return dict.fromkeys(site.shots.contents, Status.DONE) | dict.fromkeys(images, Status.IGNORED)
 
     @contextmanager
     def lane(self, site: Site, outcomes: dict[str, Status], progress: Progress, settings: Settings) -> Iterator[Lane]:
         """A lane that writes what it finds at once."""
         assert site.shots is not None
-        yield ShotLane(site.shots, outcomes, progress, stream=self.recipe.stream, report=settings.report)
+        yield ShotLane(site.shots, outcomes, progress, report=settings.report)
 
     def smaller(self, error: OutOfMemory, settings: Settings) -> Order:  # noqa: ARG002 (the protocol's)
         """Its batches are of one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from visfeat.errors import UsageError
 from visfeat.extraction.one_pass import Part, run_pass
 from visfeat.extraction.orders import FeatureOrder, Order, ShotOrder
 from visfeat.extraction.progress import Progress
@@ -18,7 +20,8 @@ from visfeat.extraction.settings import DEFAULT_STORE, SHOTS, RecipeLike, Settin
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem
 from visfeat.models.lstm import with_run
-from visfeat.recipe import Recipe, recipe_of
+from visfeat.presets import recipes_of
+from visfeat.recipe import Recipe
 from visfeat.store import layout
 from visfeat.temporal.pooling import check_fits
 
@@ -78,6 +81,8 @@ def extract(
     A file that cannot be read is recorded and counted, never raised. Ctrl-C commits what is finished and returns with
     ``interrupted``. Raises UsageError, ModelError, EngineError, StoreError or MissingExtra.
     """
+    if recipe != SHOTS and len(recipes_of(recipe, {})) > 1:
+        raise UsageError(f"recipe {recipe}: its preset has several streams; use extract_many")
     (run,) = extract_many(sources, [recipe], on_progress=lambda progress: on_progress(progress[0]), **options)
     return run
 
@@ -111,27 +116,43 @@ def extract_many(  # noqa: PLR0913 (what the whole path can be told, all by name
     sources = [sources] if isinstance(sources, str | os.PathLike) else sources
     given = {"store": store, "max_pixels": max_pixels, "threads": threads}
     settings = Settings(said_by(recipes, given), redo, dry_run, on_progress, report)
-    wanted = [None if recipe == SHOTS else with_run(recipe_of(recipe, options)) for recipe in recipes]
-    orders = _Orders(settings, options.get("stream"))
+    wanted = [one for recipe in recipes for one in _recipes_in(recipe, options)]
+    _refuse_shots_of_a_stream(wanted, options.get("stream"))
+    orders = _Orders(settings)
     # Shots that are pooled over are found in the same decode.
     by_shot = any(recipe is not None and recipe.segments is not None for recipe in wanted)
     needed = [*wanted, None] if by_shot else wanted
     items = _find_and_prepare(find_media(sources, listed=listed), needed, orders)
     _check_pooled(wanted, orders, settings, has_sources=bool(sources or listed))
     parts = _extract(items, orders.all, settings)
-    runs = [_run_of(parts[orders.number(recipe)], settings) for recipe in wanted]
+    runs = [_run_of(parts[orders.number(recipe)], recipe, settings) for recipe in wanted]
     # Without sources: all items of the store.
     uris = [item.uri for item in items] if sources or listed else None
     return [_pooled(run, recipe, uris, settings) for run, recipe in zip(runs, wanted, strict=True)]
 
 
+def _recipes_in(recipe: RecipeLike, options: dict[str, Any]) -> list[Recipe | None]:
+    """The recipes that one word means, None for the table of shots: a file may name a preset of two streams."""
+    return [None] if recipe == SHOTS else [with_run(one) for one in recipes_of(recipe, options)]
+
+
+def _refuse_shots_of_a_stream(wanted: Sequence[Recipe | None], stream: int | None) -> None:
+    """Raise UsageError where shots of a stream would be taken for those of the best one, which a store knows."""
+    by_shot = [stream if recipe is None else recipe.stream for recipe in wanted if recipe is None or recipe.segments]
+    chosen = [number for number in by_shot if number is not None]
+    if chosen:
+        raise UsageError(
+            f"--stream {chosen[0]}: a store has the shots of each video's best stream alone; leave it out, or let only "
+            "recipes without shots say it"
+        )
+
+
 class _Orders:
     """The orders of a run; recipes that need the same rows share one."""
 
-    def __init__(self, settings: Settings, stream: int | None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.all: list[Order] = []
         self._settings = settings
-        self._stream = stream
         self._numbers: dict[Recipe | None, int] = {}
 
     def add(self, wanted: Recipe | None) -> None:
@@ -139,7 +160,7 @@ class _Orders:
         key = self._key(wanted)
         if key in self._numbers:
             return
-        order: Order = ShotOrder(self._stream) if wanted is None else FeatureOrder(wanted.rows_recipe, self._settings)
+        order: Order = ShotOrder() if wanted is None else FeatureOrder(wanted.rows_recipe, self._settings)
         same = [number for number, other in enumerate(self.all) if other.recipe.digest == order.recipe.digest]
         self._numbers[key] = same[0] if same else len(self.all)
         if not same:
@@ -156,12 +177,22 @@ class _Orders:
 
 def _find_and_prepare(found: Iterable[MediaItem], wanted: Sequence[Recipe | None], orders: _Orders) -> list[MediaItem]:
     """The items; a cold start imports Lance and lists files while the networks are compiled."""
+    stopping = threading.Event()
+
+    def prepare_each() -> None:
+        for recipe in wanted:
+            if not stopping.is_set():
+                orders.add(recipe)
+
     with ThreadPoolExecutor(1, "visfeat-prepare") as background:
-        preparing = [background.submit(orders.add, recipe) for recipe in wanted]
-        importlib.import_module("visfeat.store.feature_store")
-        items = list(found)
-        for each in preparing:
-            each.result()
+        preparing = background.submit(prepare_each)
+        try:
+            importlib.import_module("visfeat.store.feature_store")
+            items = list(found)
+            preparing.result()
+        finally:
+            # On Ctrl-C, what was not begun is not compiled in vain.
+            stopping.set()
     return items
 
 
@@ -189,17 +220,18 @@ def _extract(items: list[MediaItem], orders: Sequence[Order], settings: Settings
             for number, part in done.items()
             if part.error is not None and part.completed
         }
-        settings = replace(settings, redo=False)
     return [parts[number] for number in range(len(orders))]
 
 
-def _run_of(part: Part, settings: Settings) -> Run:
+def _run_of(part: Part, wanted: Recipe | None, settings: Settings) -> Run:
+    """What became of a recipe, under its own name: others may need the same rows."""
+    recipe = part.order.recipe
     items = part.progress.by_outcome
     if settings.dry_run:
         items["todo"] = len(part.planned.todo)
     return Run(
         store=settings.store,
-        recipe=part.order.recipe,
+        recipe=recipe if wanted is None else recipe.but(name=wanted.name),
         items=items,
         rows=part.progress.rows,
         elapsed_s=part.progress.elapsed_s,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from visfeat.decode.decoder import DecodeOptions, Decoder
 from visfeat.extraction.lane import Feed, SharedDecode
@@ -29,21 +28,19 @@ class ShotLane:
         outcomes: dict[str, Status],
         progress: Progress,
         *,
-        stream: int | None = None,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         """``outcomes``: the contents that need not be looked at; ``report`` is told why a video has no shots."""
         self.progress = progress
         self.error: BaseException | None = None
         self.shots = shots
-        self._stream = stream
         self._report = report
         self._ledger = Ledger(outcomes, self._count)
         self._counting = threading.Lock()
 
     def options(self, item: MediaItem, base: DecodeOptions) -> DecodeOptions:  # noqa: ARG002
-        """Frames as they are."""
-        return replace(base, stream=self._stream)
+        """Frames as they are, of the best stream: a store's shots are of no other."""
+        return base
 
     def take(self, item: MediaItem, header: Callable[[], StreamInfo | None]) -> Feed | None:  # noqa: ARG002
         """What to feed with a video's frames."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visfeat.errors import MediaError, UnsupportedMedia
+from visfeat.errors import MediaError, UnsupportedMedia, UsageError
 from visfeat.media.find import find_media
 from visfeat.media.item import uri_of
 from visfeat.shots.detect import THRESHOLD, VideoShots, check_threshold, shots_of
@@ -36,6 +36,8 @@ def find_shots(
     shots is written. Raises UsageError before the first video, StoreError, ModelError.
     """
     check_threshold(threshold)
+    if store is not None and stream is not None:
+        raise UsageError(f"--stream {stream}: --store keeps the shots of the best stream alone; leave one of them out")
     items = find_media(sources)
     named = {uri_of(source) for source in sources}
     table = None if store is None else ShotTable.create_or_open(store)
