@@ -92,7 +92,7 @@ def train(
     device: Annotated[str | None, Option(help="auto, cpu, cuda[:N], mps.", rich_help_panel=COMPUTE)] = None,
     devices: Annotated[int | None, Option(help="How many of them.", rich_help_panel=COMPUTE)] = None,
     threads: Annotated[int | None, Option(help="Cores to use.", rich_help_panel=COMPUTE)] = None,
-    logger: Annotated[str | None, Option(help="csv, tensorboard.", rich_help_panel=COMPUTE)] = None,
+    logger: Annotated[str | None, Option(help="csv, tensorboard, mlflow, wandb.", rich_help_panel=COMPUTE)] = None,
 ) -> None:
     """Train a network on your own labeled images or videos; the same command again goes on where it stopped.
 

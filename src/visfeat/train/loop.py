@@ -13,18 +13,17 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from visfeat.errors import ModelError, OutOfMemory, UsageError
 from visfeat.train.batches import Batches
 from visfeat.train.learner import Learner
+from visfeat.train.loggers import loggers
 from visfeat.train.settings import Settings
 
 CHECKPOINTS, LOGS = "checkpoints", "logs"
 LAST, BEST = "last", "best"
 _PRECISION = {"f32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 _LIBRARIES = ("pytorch_lightning", "lightning_fabric")
-_LOGGERS = ("csv", "tensorboard")
 Report = Callable[[str], None]
 
 
@@ -58,7 +57,7 @@ def fit(
 
     Raises UsageError for a device that is not there, OutOfMemory, and TrainingError for a loss that is no number.
     """
-    accelerator, devices = _accelerator(settings)
+    accelerator, devices = accelerator_of(settings)
     monitor = module.monitor if val is not None else None
     checkpoints = _checkpoints(settings, folder / CHECKPOINTS, monitor)
     with _quiet(), _memory(settings):
@@ -73,7 +72,7 @@ def fit(
                 *_stopping(settings, monitor),
                 _Lines(settings, report),
             ],
-            logger=_loggers(settings, folder / LOGS),
+            logger=loggers(settings, folder / LOGS),
             log_every_n_steps=max(1, min(50, len(train))),
             enable_progress_bar=bar,
             enable_model_summary=False,
@@ -138,7 +137,7 @@ def _resumed(folder: Path) -> Path | None:
     return None
 
 
-def _accelerator(settings: Settings) -> tuple[str, Any]:
+def accelerator_of(settings: Settings) -> tuple[str, Any]:
     """Lightning's accelerator and devices; raises UsageError where there is no such GPU."""
     kind, _, index = settings.device.partition(":")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -179,18 +178,6 @@ def _stopping(settings: Settings, monitor: tuple[str, str] | None) -> list[Callb
         raise UsageError("--patience: nothing validates; say --val 0.1")
     name, mode = monitor
     return [EarlyStopping(name, mode=mode, patience=settings.patience, check_on_train_epoch_end=True)]
-
-
-def _loggers(settings: Settings, folder: Path) -> list[Logger]:
-    for name in settings.logger:
-        if name not in _LOGGERS:
-            raise UsageError(f"--logger {name}: there are {', '.join(_LOGGERS)}")
-    made: list[Logger] = []
-    if "csv" in settings.logger:
-        made.append(CSVLogger(folder, name="csv"))
-    if "tensorboard" in settings.logger:
-        made.append(TensorBoardLogger(folder, name="tensorboard"))
-    return made
 
 
 class _Lines(Callback):

@@ -16,7 +16,8 @@ import torch
 from visfeat.errors import UsageError
 from visfeat.models.runs import CARD, RUNS, SETTINGS
 from visfeat.train.classifying import CACHE, train_classifier
-from visfeat.train.loop import CHECKPOINTS, LOGS
+from visfeat.train.loggers import check_loggers
+from visfeat.train.loop import CHECKPOINTS, LOGS, accelerator_of
 from visfeat.train.run_card import RunCard
 from visfeat.train.sequences import train_sequences
 from visfeat.train.settings import Settings
@@ -44,6 +45,8 @@ def train(settings: Settings, *, redo: bool = False, report: Report = lambda _: 
     if os.environ.get("LOCAL_RANK", "0") != "0":
         # Lightning started this command again for a further device: one voice is enough.
         report, bar = (lambda _: None), False
+    check_loggers(settings.logger)
+    accelerator_of(settings)
     folder = _folder(settings, redo=redo)
     if (folder / CARD).is_file():
         return TrainedRun(folder, RunCard.load(folder), was_there=True)
