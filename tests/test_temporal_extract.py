@@ -208,6 +208,15 @@ def test_a_dry_run_counts_and_writes_nothing(media, tmp_path):
     assert sorted((tmp_path / "s.vf").rglob("*")) == files
 
 
+@pytest.mark.parametrize("options", [{"temporal": "mean"}, {"temporal": "vlad"}, {"segments": "shots"}])
+def test_files_that_give_no_rows_are_counted_and_pool_nothing(tmp_path, options):
+    (tmp_path / "media").mkdir()
+    assert vf.extract(tmp_path / "media", store=tmp_path / "a.vf", **options).exit_code == 0
+    (tmp_path / "media" / "a.mp4").write_bytes(b"no video")
+    run = vf.extract(tmp_path / "media", store=tmp_path / "b.vf", **options)
+    assert (run.exit_code, run.items["failed"], run.rows) == (3, 1, 0)
+
+
 def test_wrong_use_is_said(media, tmp_path):
     with pytest.raises(StoreError, match="no such store"):
         vf.extract([], store=tmp_path / "s.vf", temporal="mean")

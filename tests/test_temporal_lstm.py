@@ -140,6 +140,9 @@ def test_biases_may_be_left_out() -> None:
         (lambda w: w.update(weight_ih_l0=np.zeros((11, 5))), r"weight_ih_l0 has shape \(11, 5\), not \(12, 5\)"),
         (lambda w: w.update(bias_ih_l0=np.zeros((12, 1))), "bias_ih_l0 has shape"),
         (lambda w: w.pop("weight_ih_l0"), "holds no LSTM"),
+        (lambda w: w.pop("weight_hh_l0"), "weight_hh_l0 is missing"),
+        (lambda w: w.update(weight_hh_l0=np.array(1.0)), r"weight_hh_l0 has shape \(\)"),
+        (lambda w: w.update(weight_ih_l0=np.array(1.0)), r"weight_ih_l0 has shape \(\)"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(change, said: str) -> None:

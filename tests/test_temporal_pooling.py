@@ -181,6 +181,8 @@ def test_the_final_state_is_what_is_kept_unless_said_otherwise() -> None:
         ({"temporal": "mean", "top": 3}, "pooled rows have no class names"),
         ({"temporal": "vlad"}, "say --temporal-model FILE"),
         ({"temporal": "lstm", "temporal_model": "random:0,hiden=3"}, "did you mean hidden"),
+        ({"temporal": "lstm", "temporal_model": "random:0,layers=0"}, "layers is a number from 1 on"),
+        ({"temporal": "lstm", "temporal_model": "random:0,hidden=99999999"}, "too large for this computer"),
         ({"temporal": "lstm", "temporal_model": "random:x"}, "its form is random:SEED"),
         ({"temporal": "lstm", "temporal_model": "kmeans:0"}, "its form is random:SEED"),
         ({"temporal": "lstm", "temporal_model": "nowhere"}, "no trained run nowhere"),

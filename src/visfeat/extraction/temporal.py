@@ -76,11 +76,15 @@ def pool_stored(
     became of the items, and False where an interrupt stopped it early with what was finished committed. Raises
     UsageError, ModelError, MissingExtra or StoreError. ``shots_of``: the store's, found now where it has none.
     """
+    uris = None if uris is None else list(uris)
     rows = _stored(store, rows_digest)
-    if rows is None:
+    if rows is None and uris is None:
         raise UsageError(f"{store.path}: has no rows of {wanted.model} to pool; name the files whose rows are wanted")
-    pooled = _resolved(store, wanted, rows, vocabulary)
     progress = Progress(started_at=time.monotonic())
+    if not missing(store, rows_digest, "", uris, progress, redo=True) or rows is None:
+        return wanted, progress, True  # nothing that was named has rows; why, is counted
+    progress = Progress(started_at=progress.started_at)
+    pooled = _resolved(store, wanted, rows, vocabulary)
     todo = missing(store, rows_digest, pooled.recipe.digest, uris, progress, redo=redo)
     completed = True
     if todo:

@@ -139,13 +139,21 @@ def lstm_of(weights: Mapping[str, NDArray[np.floating[Any]]], *, subject: str) -
     if "weight_ih_l0" not in by_name:
         raise ModelError(f"{subject}: holds no LSTM, it has no weight_ih_l0 (it has {', '.join(sorted(weights)[:6])})")
     ends = ("", "_reverse") if "weight_ih_l0_reverse" in by_name else ("",)
-    hidden, width = by_name["weight_hh_l0"].shape[-1] if "weight_hh_l0" in by_name else 0, None
+    hidden, width = _hidden(by_name), None
     layers = []
     for n in range(sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in by_name)):
         directions = [_direction(by_name, f"_l{n}{end}", hidden, width, subject) for end in ends]
         layers.append(tuple(directions))
         width = hidden * len(ends)
     return Lstm(tuple(layers))
+
+
+def _hidden(weights: Mapping[str, NDArray[np.floating[Any]]]) -> int:
+    """H by the first layer's weights, 0 where their shapes do not say it."""
+    recurrent, inputs = weights.get("weight_hh_l0"), weights["weight_ih_l0"]
+    if recurrent is not None and recurrent.ndim == 2:
+        return int(recurrent.shape[1])
+    return inputs.shape[0] // 4 if inputs.ndim == 2 else 0
 
 
 def _direction(

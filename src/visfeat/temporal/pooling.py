@@ -114,7 +114,10 @@ def check_fits(wanted: Recipe, rows: Recipe, shapes: Shapes) -> None:
 def _learned(how: Temporal, text: str, rows: Recipe, shapes: Shapes, learn: LearnVocabulary | None) -> Learned:
     widths = {layer: _width(how, layer, shape) for layer, shape in shapes.items()}
     if is_seeded(text):
-        return Learned(_seeded(how, text, widths, learn), text)
+        try:
+            return Learned(_seeded(how, text, widths, learn), text)
+        except MemoryError:
+            raise UsageError(f"--temporal-model {text}: is too large for this computer's memory") from None
     path = Path(text).expanduser()
     if path.is_file() or path.suffix == ".safetensors":
         return Learned(dict.fromkeys(shapes, read_weights(path)), text)

@@ -46,6 +46,8 @@ def seeded(text: str, word: str, sizes: Mapping[str, int], flags: tuple[str, ...
             values[name] = 1
         elif name in sizes and number.isdecimal() and int(number) > 0:
             values[name] = int(number)
+        elif name in sizes:
+            raise UsageError(f"--temporal-model {text}: {name} is a number from 1 on (its form is {form})")
         else:
             raise UsageError(f"--temporal-model {text}: {other!r}{nearest_names(name, values)} (its form is {form})")
     return Seeded(word, int(first), values)
