@@ -108,6 +108,27 @@ def test_info_and_doctor_are_tables_of_short_lines(capsys, store):
     assert max(len(line.rstrip()) for line in [*lines, *out.splitlines()]) < 160
 
 
+def test_info_lists_several_recipes_a_line_each_before_it_tells_all(capsys, media, tmp_path):
+    path = tmp_path / "s.vf"
+    for options in ([], ["--temporal", "max"]):
+        assert run(capsys, "extract", media, "-s", path, "-q", *options)[0] == 0
+    lines = [line.split() for line in run(capsys, "info", path)[1].splitlines()]
+    start = next(n for n, line in enumerate(lines) if line[:1] == ["recipe"])
+    model = "bundled/efficientnet_lite0"
+    assert lines[start + 1][1:] == [model, "every", "1", "s", "global_pool", "5"]
+    assert lines[start + 2][1:] == [model, "every", "1", "s", "max", "global_pool", "4"]
+    assert lines[start + 3] == []
+
+
+def test_an_error_of_several_lines_reads_as_one(capsys, media, tmp_path):
+    path = tmp_path / "s.vf"
+    for size in ("64", "96"):
+        run(capsys, "extract", media / "0.jpg", "-s", path, "-q", "--size", size)
+    code, _, err = run(capsys, "watch", media / "v.mp4", "--against", path)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "several features fit; say which by model, layer or recipe: recipe " in err
+
+
 def test_export_parquet(capsys, store, tmp_path):
     code, out, _ = run(capsys, "export", store, "--to", "parquet", tmp_path / "out")
     assert code == 0

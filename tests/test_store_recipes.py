@@ -66,7 +66,19 @@ def test_recipes_that_look_alike_are_listed_with_their_differences(tmp_path):
         store.features()
     assert sorted(line.partition("layer ")[2] for line in str(caught.value).splitlines()[1:]) == [
         "pool, every_s 2, size 256",
-        "pool, every_s None, size 224",
+        "pool, size 224",
+    ]
+
+
+def test_what_was_said_tells_pooled_recipes_apart_not_what_it_hashes_to(tmp_path):
+    store = FeatureStore.create_or_open(tmp_path / "s")
+    writer_of(store, RECIPE).close()
+    writer_of(store, RECIPE.but(temporal="lstm", temporal_model="random:0", temporal_model_digest="ab12")).close()
+    with pytest.raises(UsageError) as caught:
+        store.features()
+    assert sorted(line.partition("layer ")[2] for line in str(caught.value).splitlines()[1:]) == [
+        "pool",
+        "pool, temporal lstm, temporal_model random:0",
     ]
 
 

@@ -156,7 +156,7 @@ def test_an_interrupt_ends_the_event_that_goes_on(room):
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors.decode()
     assert b"over  score" in out
-    assert b"1 events (unlike)" in errors
+    assert b"1 event (unlike)" in errors
 
 
 @pytest.mark.parametrize(

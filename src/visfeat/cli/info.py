@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
+
+_COLUMNS = ("recipe", "name or model", "sampling", "then pooled", "layers", "rows")
 
 
 def info(
@@ -37,6 +39,24 @@ def info(
         print(json.dumps(about))
         return
     print_facts(indented({name: value for name, value in about.items() if name != "recipes"}))
+    if len(about["recipes"]) > 1:
+        print()
+        print_table(_COLUMNS, [_line(recipe) for recipe in about["recipes"]])
     for recipe in about["recipes"]:
         print()
         print_facts(indented(recipe))
+
+
+def _line(recipe: dict[str, Any]) -> tuple[object, ...]:
+    """A recipe in the table of several: what its rows are, and how many there are."""
+    options = recipe["options"]
+    over = options.get("segments") and f"of {options['segments']}"
+    words = [options.get(name) for name in ("temporal", "temporal_model", "temporal_rows")]
+    pooled = " ".join(word for word in (*words, over) if word)
+    layers = ", ".join(one["layer"] for one in recipe["layers"])
+    return (recipe["digest"], recipe["name"] or recipe["model"], options["sampling"], pooled, layers, _rows(recipe))
+
+
+def _rows(recipe: dict[str, Any]) -> int:
+    """All layers have the same."""
+    return max((int(one["rows"]) for one in recipe["layers"]), default=0)

@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def complain(message: str, exit_code: int) -> int:
     """Print one error line to stderr; returns the exit code."""
-    one_line = "; ".join(line.strip() for line in message.splitlines() if line.strip())
+    one_line = "; ".join(line.strip() for line in message.splitlines() if line.strip()).replace(":; ", ": ")
     print(f"visfeat: error: {one_line}", file=sys.stderr)
     return exit_code
 

@@ -103,9 +103,14 @@ def _named(one: Mapping[str, Any]) -> str:
 
 
 def _summary(watched: Watched) -> str:
-    lines = [f"{watched.source}: {watched.moments} moments, {watched.events} events ({watched.looks_for})"]
+    moments, events = _counted(watched.moments, "moment"), _counted(watched.events, "event")
+    lines = [f"{watched.source}: {moments}, {events} ({watched.looks_for})"]
     if watched.dropped:
-        lines.append(f"{watched.dropped} moments dropped: the network was slower than the source")
+        lines.append(f"{_counted(watched.dropped, 'moment')} dropped: the network was slower than the source")
     if watched.problem:
         lines.append(watched.problem)
     return "; ".join(lines)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -73,9 +73,12 @@ def _listed(found: Sequence[Space]) -> str:
     shown = found[:_SHOWN]
     options = [space.stored.recipe.model_dump(mode="json", exclude=_IN_EVERY_LINE) for space in shown]
     differing = [name for name in options[0] if any(one[name] != options[0][name] for one in options)]
+    # What a digest stands for says it better, where that differs too.
+    differing = [name for name in differing if name.removesuffix("_digest") not in set(differing) - {name}]
     lines = []
     for space, values in zip(shown, options, strict=True):
-        lines.append(f"\n  {space}" + "".join(f", {name} {values[name]}" for name in differing))
+        said = [f", {name} {values[name]}" for name in differing if values[name] not in (None, False)]
+        lines.append(f"\n  {space}" + "".join(said))
     if len(found) > len(shown):
         lines.append(f"\n  and {len(found) - len(shown)} more; visfeat info STORE lists all")
     return "".join(lines)
