@@ -40,7 +40,9 @@ SEQUENCE = "From the rows of a video, or of each of its shots, to one"
 
 
 def extract(
-    media: Annotated[list[str] | None, Argument(help="Files, folders, globs.", show_default=False)] = None,
+    media: Annotated[
+        list[str] | None, Argument(help="Files, folders, globs; or -, rtsp://..., /dev/video0.", show_default=False)
+    ] = None,
     store: Annotated[
         Path | None, Option("--store", "-s", help="The store's folder.", show_default="features.vf")
     ] = None,
