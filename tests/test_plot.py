@@ -126,6 +126,9 @@ def test_the_command_writes_a_file_and_says_which(capsys, video, store, tmp_path
         (["-o", "x.jpg"], 2, "ends in .png or .svg"),
         (["--query", "99s"], 2, "goes from 0 to 2.4 s"),
         (["--query", "nowhere.png"], 2, "neither an image file nor a moment"),
+        (["--layer", "global_pool"], 2, "--layer: says whose features --query is compared with"),
+        (["-s", "nowhere.vf"], 1, "nowhere.vf: no such store"),
+        (["-o", "nowhere/x.png"], 1, "there is no folder nowhere"),
     ],
 )
 def test_wrong_usage_is_one_line(capsys, video, store, options, code, message):

@@ -69,6 +69,9 @@ def timeline(
     """
     figure = new_figure(_WIDTH_IN, 1)
     asked = None if query is None else _asked(query)
+    for option, given in (("recipe", recipe), ("layer", layer)):
+        if asked is None and given is not None:
+            raise UsageError(f"--{option}: says whose features --query is compared with; give --query too")
     item = identified(video)
     with naming(video):
         seen = watch(item, known_shots(store, item))

@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from visfeat.plot.thumbnails import Gallery
 from visfeat.shots.detect import Shot, ShotTracker
 from visfeat.shots.ensure import StoredShots
 from visfeat.shots.transnetv2 import ShotDetector
+from visfeat.store import layout
 
 _PICTURE_PX = (240, 160)
 """Width and height of the box into which pictures are shrunk."""
@@ -45,7 +47,11 @@ class Seen:
 
 def known_shots(store: str | os.PathLike[str] | None, item: MediaItem) -> tuple[Shot, ...] | None:
     """The shots of this content that a store has, None where it has none. Raises StoreError."""
-    return None if store is None else StoredShots(os.fspath(store)).known(item.content_hash)
+    if store is None:
+        return None
+    path = Path(store).expanduser()
+    layout.check(path)
+    return StoredShots(path).known(item.content_hash)
 
 
 def watch(item: MediaItem, shots: tuple[Shot, ...] | None) -> Seen:
