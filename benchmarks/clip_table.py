@@ -1,10 +1,10 @@
 """Rows, times and seconds of each model of clips and each preset on made videos, as a Markdown table.
 
-    python -m benchmarks.clip_table [--seconds 10] [--rates 25 30 variable] [--only r3d_18] [--all]
+    python -m benchmarks.clip_table [NAME ...] [--seconds 10] [--rates 25 30 variable] [--all]
 
 Random weights: what is shown is where the rows lie and what they cost, not what they say. By default a few small
-models; ``--all`` takes all of torchvision's and every preset (minutes a model on a CPU). The seconds are of a run that
-finds the model packed.
+models; NAMEs are any models or presets; ``--all`` takes all of torchvision's clips and every preset (minutes a model
+on a CPU). The seconds are of a run that finds the model packed.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ PRESETS = (
     "clip-retrieval/video",
 )
 RANDOM = {"weights": "random:0"}
+WEIGHTED = ("bundled/", "classic/")
+"""Those whose weights, or none, come with them."""
 HEADING = "| model or preset | rate | rows | shape | first | last | seconds |\n|---|---|---|---|---|---|---|"
 
 
 def recipe_for(name: str) -> Recipe:
     """The recipe of a preset, or of a model at its own settings."""
     if name not in PRESETS:
-        return Recipe(model=name, **RANDOM)
+        return Recipe(model=name, **({} if name.startswith(WEIGHTED) else RANDOM))
     (recipe,) = presets(name, RANDOM | ({"flow": "dis"} if name.endswith("flow") else {}))
     return recipe
 
@@ -62,19 +64,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rates", nargs="+", default=["25", "30", VARIABLE], choices=[*RATES, VARIABLE])
-    parser.add_argument("--only", help="a part of the names to take")
+    parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     warn_if_busy()
-    names = (*(f"torchvision/{name}" for name in NAMES), *PRESETS) if options.all else FEW
+    known = (*(f"torchvision/{name}" for name in NAMES), *PRESETS) if options.all else FEW
     videos = {rate: make(Made(rate, options.seconds), ROOT / "build" / "videos") for rate in options.rates}
     print(HEADING)
-    for name in names:
-        if options.only is None or options.only in name:
-            recipe = recipe_for(name)
-            prepare(recipe)  # packs it, the first time
-            for rate, video in videos.items():
-                print(line(name, recipe, video, rate), flush=True)
+    for name in options.names or known:
+        recipe = recipe_for(name)
+        prepare(recipe)  # packs it, the first time
+        for rate, video in videos.items():
+            print(line(name, recipe, video, rate), flush=True)
     return 0
 
 
