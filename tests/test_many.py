@@ -13,11 +13,16 @@ import pytest
 from PIL import Image
 
 import visfeat as vf
-from extract_made import RECIPE, MeanColor, run_lanes
+from extract_made import CARD, RECIPE, MeanColor, run_lanes
 from media_made import encoded, photo, write_video
 from plugin_made import python, write_package
 from test_extract_clips import clip_recipe
+from visfeat.decode.decoder import DecodeOptions
+from visfeat.engine.prepare import Prepared
 from visfeat.errors import EngineError, UsageError
+from visfeat.extraction.feature_lane import FeatureLane
+from visfeat.extraction.progress import Progress
+from visfeat.media.item import Kind, MediaItem
 from visfeat.shots.run import find_shots
 from visfeat.store.shots import ShotTable
 
@@ -281,6 +286,17 @@ def test_a_video_is_decoded_once_for_all(media, tmp_path, command):
     assert decoded == 0
     _, found, _, _ = command(media / "a.mp4", "-r", tmp_path / "few.toml")
     assert found["recipe"]["name"] == "few"
+
+
+def test_pictures_that_no_decoder_reduces_are_decoded_once_whatever_the_size(tmp_path):
+    networks = [MeanColor(1), MeanColor(1)]
+    lanes = [
+        FeatureLane(Prepared(recipe, CARD, network, {}), None, {}, Progress())
+        for network, recipe in zip(networks, (RECIPE, RECIPE.but(size=300)), strict=True)
+    ]
+    for format_name, number in (("png", 1), ("jpeg", 2)):
+        item = MediaItem("file:///a", 0, 0, kind=Kind.IMAGE, format=format_name)
+        assert len({lane.options(item, DecodeOptions()) for lane in lanes}) == number
 
 
 def test_out_of_memory_starts_that_recipe_anew_and_no_other(media, tmp_path, command):

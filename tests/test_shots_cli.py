@@ -51,6 +51,29 @@ def test_a_folder_of_videos_as_a_table_and_as_csv(capsys, folder):
     ] * 2
 
 
+def test_a_video_that_cannot_be_decoded_is_told_in_a_folder_too(capsys, tmp_path):
+    (tmp_path / "c.jpg").write_bytes(encoded(photo(), "JPEG"))
+    write_video(tmp_path / "strange.avi", [photo(96, 128)] * 3, codec="mpeg4")
+    content = (tmp_path / "strange.avi").read_bytes()
+    (tmp_path / "strange.avi").write_bytes(content.replace(b"FMP4", b"ZZZZ"))
+    code, out, err = run(capsys, tmp_path, "--json")
+    (video,) = json.loads(out)
+    assert (code, video["status"]) == (3, "failed")
+    assert "codec is unknown" in err
+
+
+def test_splitting_never_replaces_a_video_that_was_read(capsys, folder, tmp_path):
+    """One video has the name that the first shot of the other would get."""
+    for source, name in (("a.mp4", "a.mp4"), ("b [1].mkv", "a-0001.mp4")):
+        (tmp_path / name).write_bytes((folder / source).read_bytes())
+    before = (tmp_path / "a-0001.mp4").read_bytes()
+    code, _, err = run(capsys, tmp_path, "--split", tmp_path)
+    assert code == 3
+    assert "a-0001.mp4 is a video that was read" in err
+    assert (tmp_path / "a-0001.mp4").read_bytes() == before
+    assert (tmp_path / "a-0001-0002.mp4").is_file()
+
+
 def test_what_is_no_video_is_told_and_the_others_go_on(capsys, folder, tmp_path):
     (tmp_path / "broken.mp4").write_bytes((folder / "a.mp4").read_bytes()[:3000])
     code, out, err = run(capsys, folder / "c.jpg", tmp_path / "broken.mp4", folder / "a.mp4", "--json")

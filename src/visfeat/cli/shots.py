@@ -67,13 +67,14 @@ def _split(videos: list[VideoShots], folder: Path, stream: int | None) -> list[F
     from visfeat.shots.split import split_shots
 
     failures, names = [], Counter[str]()
+    sources = [found.item.path for found in videos]
     for found in videos:
         stem = Path(found.item.path).stem
         names[stem] += 1
         # Videos of one name in several folders.
         name = stem if names[stem] == 1 else f"{stem}~{names[stem]}"
         try:
-            for one in split_shots(found, folder, name=name, stream=stream):
+            for one in split_shots(found, folder, name=name, stream=stream, keep=sources):
                 print(f"visfeat: {one.path}: {one.how}", file=sys.stderr)
         except MediaError as error:
             failures.append(Failure(found.item.uri, str(error)))

@@ -71,7 +71,8 @@ class FeatureLane:
         """How the recipe wants an item decoded; what makes no difference to it is left out, so that more share it."""
         if item.kind is Kind.VIDEO:
             return replace(base, stream=self.recipe.stream)
-        return replace(base, reducible_to_px=self.preprocess.reducible_to_px, animations=self.recipe.animations)
+        reducible_to_px = self.preprocess.reducible_to_px if item.format == "jpeg" else None
+        return replace(base, reducible_to_px=reducible_to_px, animations=self.recipe.animations)
 
     def take(self, item: MediaItem, header: Callable[[], StreamInfo | None]) -> Feed | None:
         """What to feed with the item's frames; None where its content is known, or is another item's too."""

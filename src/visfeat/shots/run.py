@@ -9,8 +9,9 @@ from pathlib import Path
 
 from visfeat.errors import MediaError, UnsupportedMedia, UsageError
 from visfeat.media.find import find_media
-from visfeat.media.item import uri_of
-from visfeat.shots.detect import THRESHOLD, VideoShots, check_threshold, shots_of
+from visfeat.media.item import Kind, uri_of
+from visfeat.media.read import identify
+from visfeat.shots.detect import THRESHOLD, VideoShots, check_threshold, shots_of_item
 from visfeat.shots.transnetv2 import ShotDetector
 from visfeat.store.shots import ShotTable
 
@@ -43,13 +44,13 @@ def find_shots(
     table = None if store is None else ShotTable.create_or_open(store)
     detector = ShotDetector()
     for item in items:
+        read = item
         try:
-            found = shots_of(item.path, detector, threshold=threshold, stream=stream)
-        except UnsupportedMedia as error:
-            if item.uri in named:
-                yield Failure(item.uri, str(error))
-            continue
+            read, _ = identify(item)
+            found = shots_of_item(read, detector, threshold=threshold, stream=stream)
         except MediaError as error:
+            if isinstance(error, UnsupportedMedia) and read.kind is not Kind.VIDEO and item.uri not in named:
+                continue
             yield Failure(item.uri, str(error))
             continue
         if table is not None:

@@ -7,7 +7,7 @@ outside. Files hold the video stream alone, without sound.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,12 +48,18 @@ class _Packets:
 
 
 def split_shots(
-    found: VideoShots, folder: str | os.PathLike[str], *, name: str | None = None, stream: int | None = None
+    found: VideoShots,
+    folder: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    stream: int | None = None,
+    keep: Iterable[str | os.PathLike[str]] = (),
 ) -> list[ShotFile]:
     """Write ``folder/NAME-0001.mp4``, ...; a copied shot keeps the video's own container.
 
-    ``name``: None for the video's own without its ending. Raises BrokenMedia where the video cannot be read or
-    written by FFmpeg, StoreError where the folder cannot be made.
+    ``name``: None for the video's own without its ending. ``keep``: files that are not replaced, besides the video.
+    Raises BrokenMedia where the video cannot be read or written by FFmpeg, or a file to be kept is in the way,
+    StoreError where the folder cannot be made.
     """
     target, source = Path(folder), Path(found.item.path)
     try:
@@ -68,11 +74,20 @@ def split_shots(
             else ShotFile(target / f"{name or source.stem}-{number:04d}.mp4", "encoded")
             for number, packets in enumerate(ranges, 1)
         ]
+        _refuse_to_replace(files, [source, *keep])
         copies = [(one.path, packets) for one, packets in zip(files, ranges, strict=True) if packets is not None]
         _copy(source, copies, stream)
         encodings = [(one.path, shot) for one, shot in zip(files, found.shots, strict=True) if one.how == "encoded"]
         _encode(found, encodings, stream)
     return files
+
+
+def _refuse_to_replace(files: Sequence[ShotFile], videos: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise BrokenMedia where a file to write is one of the videos, under whatever name."""
+    there = {(about.st_dev, about.st_ino) for about in map(os.stat, filter(os.path.exists, videos))}
+    for one in files:
+        if one.path.exists() and (one.path.stat().st_dev, one.path.stat().st_ino) in there:
+            raise BrokenMedia(f"its shots are not written: {one.path} is a video that was read; choose another folder")
 
 
 def _copyable(found: VideoShots, stream: int | None) -> list[_Packets | None]:
