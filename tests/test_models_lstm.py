@@ -113,6 +113,7 @@ def test_recipes_are_read_in_the_words_of_the_command_line(tmp_path: Path) -> No
     ("change", "said"),
     [
         ({"recipe": {"model": "fake/net", "temporal": "mean"}}, "must be one of rows"),
+        ({"recipe": {"model": "lstm:runs/other"}}, "must be one of rows"),
         ({"recipe": {"modell": "fake/net"}}, r"\[recipe\] there is no option 'modell'"),
         ({"sequence": {"kind": "gru", "pool": "last"}}, "got 'gru'"),
         ({"sequence": {"kind": "lstm", "pool": "first"}}, "got 'lstm' and 'first'"),

@@ -106,7 +106,7 @@ def _recipe(card: Path, options: dict[str, Any]) -> Recipe:
         recipe = Recipe.from_options(**in_fields(options))
     except UsageError as error:
         raise ModelError(f"{card}: [recipe] {error}") from None
-    if any(getattr(recipe, field) is not None for field in TEMPORAL_FIELDS):
+    if recipe.model.startswith(PREFIX) or any(getattr(recipe, field) is not None for field in TEMPORAL_FIELDS):
         raise ModelError(f"{card}: [recipe] must be one of rows, without segments and temporal pooling")
     beside = card.parent / recipe.model
     return recipe.but(model=str(beside)) if beside.is_file() else recipe

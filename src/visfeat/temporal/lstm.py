@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from visfeat.errors import ModelError
 from visfeat.temporal.rows import PART_ROWS, Doubles, RowSequence, in_double, parts
 
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
 
 @dataclass(frozen=True, slots=True)
 class Direction:
@@ -132,7 +134,7 @@ def lstm_of(weights: Mapping[str, NDArray[np.floating[Any]]], *, subject: str) -
     """An LSTM from ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, ``..._reverse``, ``..._l1``.
 
     ``lstm.`` may stand before the names; other weights may lie beside them. Raises ModelError that names the subject
-    and the weight that is missing or has another shape.
+    and the weight that is missing, has another shape or belongs to no layer.
     """
     prefix = "lstm." if any(name.startswith("lstm.") for name in weights) else ""
     by_name = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
@@ -145,6 +147,10 @@ def lstm_of(weights: Mapping[str, NDArray[np.floating[Any]]], *, subject: str) -
         directions = [_direction(by_name, f"_l{n}{end}", hidden, width, subject) for end in ends]
         layers.append(tuple(directions))
         width = hidden * len(ends)
+    read = {f"{name}_l{n}{end}" for name in _NAMES for n in range(len(layers)) for end in ends}
+    left = sorted(name for name in by_name if name.startswith(_NAMES) and name not in read)
+    if left:
+        raise ModelError(f"{subject}: {left[0]} belongs to no layer of an LSTM with {len(ends)} direction(s)")
     return Lstm(tuple(layers))
 
 
@@ -161,7 +167,8 @@ def _direction(
 ) -> Direction:
     """The weights of one layer and direction; ``width`` of its input, None for the first layer."""
     shapes = {"weight_ih": (4 * hidden, width), "weight_hh": (4 * hidden, hidden)}
-    biases = {"bias_ih": (4 * hidden,), "bias_hh": (4 * hidden,)} if f"bias_ih{end}" in weights else {}
+    has_bias = f"bias_ih{end}" in weights or f"bias_hh{end}" in weights
+    biases = {"bias_ih": (4 * hidden,), "bias_hh": (4 * hidden,)} if has_bias else {}
     found: dict[str, Doubles] = {}
     for name, shape in (shapes | biases).items():
         value = weights.get(name + end)
