@@ -115,3 +115,19 @@ def test_a_file_may_speak_the_words_of_the_command_line(tmp_path):
     path.write_text('threads = "two"')
     with pytest.raises(UsageError, match="threads: must be of type int"):
         run_options(path)
+
+
+@pytest.mark.parametrize(
+    ("own", "option", "expected"),
+    [
+        ({"crops": 10}, {"crops": "center"}, {"crops": None}),
+        ({}, {"crops": "5"}, {"crops": 5}),
+        ({"clip_fps": 15}, {"consecutive": True}, {"clip_fps": None, "consecutive": True}),
+        ({"consecutive": True}, {"clip_fps": "7/3"}, {"clip_fps": Fraction(7, 3), "consecutive": None}),
+    ],
+)
+def test_an_option_replaces_what_excludes_it(own, option, expected):
+    recipe = recipe_of(Recipe(**own), option)
+    assert {name: getattr(recipe, name) for name in expected} == expected
+    with pytest.raises(UsageError, match="exclude each other"):
+        recipe_of(Recipe(), {"clip_fps": 5, "consecutive": True})

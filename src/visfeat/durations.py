@@ -1,8 +1,9 @@
-"""Durations as people write them: 0.5s, 500ms, 2min, 1h, or a bare number of seconds."""
+"""Exact numbers as people write them: durations (0.5s, 500ms, 2min, 1h, bare seconds) and rates (29.97, 30000/1001)."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "m": Fraction(60), "h": Fraction(3600)}
 
@@ -25,3 +26,14 @@ def seconds(text: str) -> Fraction:
     if value <= 0:
         raise ValueError(f"must be more than 0, not {text}")
     return value
+
+
+def positive_fraction(value: Any) -> Fraction:
+    """An exact positive fraction from 0.5, "1/3", "30000/1001" or a Fraction; raises ValueError."""
+    try:
+        fraction = value if isinstance(value, Fraction) else Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is not a number") from None
+    if fraction <= 0:
+        raise ValueError(f"must be more than 0, not {value}")
+    return fraction

@@ -117,9 +117,6 @@ def preset_of(recipe: Recipe) -> Preset | None:
 
 
 def _recipe(stream: str, options: dict[str, Any], *, alone: bool) -> Recipe:
-    own = _PRESETS[stream].options
-    # The tools' option of another rate: frames by time instead of all of them, and the other way round.
-    replaced = {"consecutive" if options.get("clip_fps") else "clip_fps" if options.get("consecutive") else ""}
-    recipe = Recipe.from_options(name=stream, **{field: own[field] for field in own if field not in replaced})
+    recipe = Recipe.from_options(name=stream, **_PRESETS[stream].options)
     left_out = () if alone or recipe.input == "flow" else _FLOW_FIELDS
     return recipe_of(recipe, {field: value for field, value in options.items() if field not in left_out})

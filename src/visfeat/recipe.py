@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from visfeat.durations import seconds
+from visfeat.durations import positive_fraction, seconds
 from visfeat.errors import UsageError, nearest_names
 
 DEFAULT_MODEL = "bundled/efficientnet_lite0"
@@ -42,6 +42,7 @@ PerChannel = tuple[float, float, float] | tuple[float, float]
 """Of pixels three, of optical flow two."""
 Temporal = Literal["mean", "max", "std", "vlad", "attention", "lstm"]
 SAMPLING_FIELDS = ("every_s", "fps", "every_frame", "every_nth", "frames", "keyframes", "frames_per_shot")
+_RATES = ("clip_fps", "consecutive")
 TEMPORAL_FIELDS = ("segments", "temporal", "temporal_model", "temporal_model_digest", "temporal_rows")
 """What is done with the rows of a video once they are there; ``Recipe.rows_recipe`` has none of it."""
 
@@ -159,6 +160,12 @@ class Recipe(BaseModel):
     @classmethod
     def _with_seed(cls, value: str | None) -> str | None:
         return "random:0" if value == "random" else value
+
+    @field_validator("crops", mode="before")
+    @classmethod
+    def _views(cls, value: Any) -> Any:
+        """Take the words of the command line: "center" is what None is, "10" is 10."""
+        return {"center": None, "3": 3, "5": 5, "10": 10}.get(value, value) if isinstance(value, str) else value
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -285,7 +292,8 @@ class Recipe(BaseModel):
 def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str, Any]) -> Recipe:
     """A recipe, read from its file where it is one, with options on top; raises UsageError.
 
-    An option that is None is not given. One way of sampling among the options replaces the recipe's own.
+    An option that is None is not given. One way of sampling among the options replaces the recipe's own, and so do
+    ``clip_fps`` and ``consecutive`` one another.
     """
     base = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else Recipe.from_toml(recipe)
     given = {name: value for name, value in options.items() if value is not None}
@@ -293,6 +301,7 @@ def recipe_of(recipe: Recipe | str | os.PathLike[str] | None, options: dict[str,
         return base
     replaced: dict[str, Any] = dict.fromkeys(SAMPLING_FIELDS) if given.keys() & set(SAMPLING_FIELDS) else {}
     replaced |= {field: False for field in ("every_frame", "keyframes") if field in replaced}
+    replaced |= dict.fromkeys(_RATES) if given.keys() & set(_RATES) else {}
     return base.but(**(replaced | given))
 
 
@@ -326,17 +335,6 @@ def read_options(path: Path) -> dict[str, Any]:
         raise UsageError(f"recipe {path}: cannot be read ({error})") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"recipe {path}: not valid TOML ({error})") from None
-
-
-def positive_fraction(value: Any) -> Fraction:
-    """An exact positive fraction from 0.5, "1/3", "30000/1001" or a Fraction; raises ValueError."""
-    try:
-        fraction = value if isinstance(value, Fraction) else Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{value!r} is not a number") from None
-    if fraction <= 0:
-        raise ValueError(f"must be more than 0, not {value}")
-    return fraction
 
 
 def _complaint(error: ValidationError) -> str:

@@ -154,7 +154,6 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "keyframes": given["keyframes"] or None,
         "consecutive": given["clip_frames"] or None,
         "crop": numbers(given["crop"], 4, option="--crop"),
-        "crops": _crops(given["crops"]),
         "crops_apart": given["crops_apart"] or None,
         "input": given["input_"],
         "mean": numbers(given["mean"], 3, option="--mean"),
@@ -177,13 +176,6 @@ def _recipes(given: dict[str, Any], options: dict[str, Any]) -> tuple[Sequence[R
 
     fields = {name: value for name, value in options.items() if name in Recipe.model_fields}
     return presets(given["preset"], fields), {name: options[name] for name in options.keys() - fields.keys()}
-
-
-def _crops(text: str | None) -> int | None:
-    """The number of views; None for the center alone."""
-    if text not in (None, "center", "3", "5", "10"):
-        raise UsageError(f"--crops {text}: center, 3, 5 or 10")
-    return None if text in (None, "center") else int(text)
 
 
 def _pools(text: str | None) -> str | tuple[str, ...] | None:

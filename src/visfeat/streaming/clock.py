@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 
+from visfeat.durations import positive_fraction
 from visfeat.errors import UsageError
-from visfeat.recipe import positive_fraction
 
 _FINEST = 1_000_000
 """Times in floating point are taken for the nearest fraction with a denominator up to this."""

@@ -14,9 +14,9 @@ from typing import Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from visfeat.durations import seconds
+from visfeat.durations import positive_fraction, seconds
 from visfeat.errors import UsageError, nearest_names
-from visfeat.recipe import Fit, Interpolation, positive_fraction
+from visfeat.recipe import Fit, Interpolation
 
 Cache = Literal["auto", "ram", "disk", "none"]
 Schedule = Literal["onecycle", "cosine", "constant"]
