@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from visfeat.errors import UnknownModel, UsageError
@@ -61,6 +64,16 @@ def test_names_by_pattern():
     assert model_names("bundled/*") == ["bundled/efficientnet_lite0", "bundled/transnetv2"]
     assert "bundled/efficientnet_lite0" in model_names("efficientnet_lite*")
     assert model_names("bundled/resnet*") == []
+
+
+@pytest.mark.parametrize("pattern", ["lstm:*", "bundled/*", "classic/h?f"])
+def test_a_zoo_is_not_imported_for_names_that_it_cannot_have(pattern):
+    code = (
+        "import sys; from visfeat.models.registry import model_names; "
+        f"model_names({pattern!r}); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_the_network_of_shots_takes_its_own_size_only():

@@ -55,6 +55,8 @@ def model_names(pattern: str = "*") -> list[str]:
     """
     found: list[str] = []
     for prefix, entry in plugins("visfeat.models").items():
+        if not _may_have(prefix, pattern):
+            continue
         try:
             with _extra_of(entry):
                 names = entry.load()().names()
@@ -65,6 +67,14 @@ def model_names(pattern: str = "*") -> list[str]:
             if fnmatchcase(full if "/" in pattern else name, pattern):
                 found.append(full)
     return found + [name for name in sequence_runs() if fnmatchcase(name, pattern)]
+
+
+def _may_have(prefix: str, pattern: str) -> bool:
+    """Whether a source has to be asked: the zoos take seconds to import."""
+    head, slash, _ = pattern.partition("/")
+    if pattern.startswith(PREFIX):
+        return False
+    return not slash or any(sign in head for sign in "*?[") or head == prefix
 
 
 def missing_sources() -> list[str]:
