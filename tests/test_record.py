@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import re
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +21,11 @@ import pytest
 from extract_made import RECIPE, MeanColor
 from media_made import opened
 from servers_made import http_videos, serving
-from stream_made import CLIPS, COMMAND, piped, prepared_with, write_levels
+from stream_made import CLIPS, COMMAND, gray, piped, prepared_with, write_levels
 from visfeat.cli.live import is_live
 from visfeat.errors import MediaError, UsageError
 from visfeat.extraction.extractor import Extractor
+from visfeat.frames import Frame
 from visfeat.media.address import LiveAddress
 from visfeat.store.feature_store import FeatureStore
 from visfeat.streaming.drive import Drive
@@ -250,3 +255,32 @@ def test_what_a_killed_recording_committed_counts_and_says_so(tmp_path, video):
 
 def test_opened_frames_are_one_a_period(video):
     assert [frame.start_s for frame in opened(video).frames()] == [Fraction(n, 25) for n in range(100)]
+
+
+class InterruptedSource:
+    """Frames without an end, with Ctrl-C pressed as soon as the first one is asked for."""
+
+    silent_s = 0.0
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        _thread.interrupt_main()
+        for n in count():
+            if self.stopped.wait(0.01):
+                return
+            yield Frame(n, Fraction(n, 100), Fraction(n + 1, 100), is_keyframe=True, rgb=lambda: gray(7))
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def test_an_interrupt_while_the_threads_are_started_leaves_none_behind():
+    stream, source = Stream(prepared=prepared_with()), InterruptedSource()
+    assert not Drive(stream, source, lambda _: None).run()
+    assert source.stopped.is_set()
+    for thread in threading.enumerate():
+        if thread.name in ("visfeat-rows", "visfeat-frames"):
+            thread.join(20)
+            assert not thread.is_alive()

@@ -20,6 +20,7 @@ class Drive:
     def __init__(self, stream: Stream, source: FrameSource, take: Take) -> None:
         self._stream, self._source, self._take = stream, source, take
         self._error: BaseException | None = None
+        self._reader: Reader | None = None
         # Not Thread.join: interrupted, it takes a thread that runs for one that has ended (Python 3.11 and 3.12).
         self._all_taken = threading.Event()
 
@@ -30,10 +31,11 @@ class Drive:
         about ten times a second. A second interrupt gives up the rows that are still to come. Raises what went wrong
         with frames, network or ``take``.
         """
-        self._reader = Reader(self._stream, self._source.frames(), is_awaited=True)
-        threading.Thread(target=self._take_all, name="visfeat-rows").start()
         completed = True
         try:
+            # Whoever takes the rows comes first: an interrupt may fall between the two.
+            threading.Thread(target=self._take_all, name="visfeat-rows").start()
+            self._reader = Reader(self._stream, self._source.frames(), is_awaited=True)
             self._wait(silence_s, tick)
         except KeyboardInterrupt:
             completed = False
@@ -44,12 +46,11 @@ class Drive:
                 self._stream.close()
                 self._all_taken.wait()
         finally:
-            self._source.stop()
-            self._reader.stop()
+            self._stop_frames()
             self._stream.close()
         if self._error is not None:
             raise self._error
-        if completed:
+        if completed and self._reader is not None:
             self._reader.raise_error()
         return completed
 
@@ -62,9 +63,13 @@ class Drive:
 
     def _end(self) -> None:
         """Stop without waiting for a frame that may never come."""
-        self._source.stop()
-        self._reader.stop()
+        self._stop_frames()
         self._stream.end()
+
+    def _stop_frames(self) -> None:
+        self._source.stop()
+        if self._reader is not None:
+            self._reader.stop()
 
     def _take_all(self) -> None:
         try:
