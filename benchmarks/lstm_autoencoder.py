@@ -36,7 +36,7 @@ from visfeat.train.sequences import Reconstruction, reconstruction_errors
 from visfeat.train.settings import Settings
 
 SETTINGS: dict[str, object] = {
-    "model": "lstm_autoencoder", "clip": FRAMES, "hidden": 256, "epochs": 80, "lr": 0.003, "batch_size": 64,
+    "model": "lstm_autoencoder", "clip": FRAMES, "hidden": 128, "epochs": 30, "lr": 0.004, "batch_size": 32,
     "clip_norm": 1.0, "logger": ("csv",),
 }  # fmt: skip
 
@@ -55,7 +55,8 @@ def learn(folder: Path) -> Path:
 
 def test_vectors(folder: Path, run: Path) -> tuple[Vectors, Vectors, NDArray[np.int64]]:
     """Of the test videos the rows ``(N, 16, D)``, the autoencoder's vectors ``(N, H)`` and the classes ``(N,)``."""
-    vf.extract(folder / "videos" / "test", store=folder / "rows_test.vf", model=f"lstm:{run}")
+    recipe = read_run(str(folder / "runs" / "cnn_lstm")).recipe.but(temporal="lstm", temporal_model=str(run))
+    vf.extract(folder / "videos" / "test", store=folder / "rows_test.vf", recipe=recipe)
     store = vf.open_store(folder / "rows_test.vf")
     by_kind = {stored.recipe.temporal: stored.digest for stored in store.recipes()}
     rows, _ = store.features(recipe=by_kind[None])
