@@ -93,6 +93,7 @@ def test_info_failures_and_items(capsys, store, media):
         code, out, _ = run(capsys, *arguments)
         assert code == 0
         assert out
+    assert failure["recipe"] in run(capsys, "failures", store)[1]
 
 
 def test_info_and_doctor_are_tables_of_short_lines(capsys, store):

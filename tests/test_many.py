@@ -340,3 +340,11 @@ def test_files_that_disagree_about_the_run_are_refused(media, tmp_path):
         (tmp_path / f"{name}.toml").write_text(f'store = "{name}.vf"')
     with pytest.raises(UsageError, match="--store: the recipes say a.vf and b.vf"):
         vf.extract_many(media, [tmp_path / "a.toml", tmp_path / "b.toml"])
+
+
+def test_a_run_needs_a_thread_and_a_pixel(media, tmp_path):
+    (tmp_path / "a.toml").write_text("threads = 0")
+    with pytest.raises(UsageError, match="--threads 0: must be at least 1"):
+        vf.extract(media, recipe=tmp_path / "a.toml", store=tmp_path / "s.vf")
+    with pytest.raises(UsageError, match="--max-pixels -1: must be at least 1"):
+        vf.extract(media, max_pixels=-1, store=tmp_path / "s.vf")

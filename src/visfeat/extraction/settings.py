@@ -49,7 +49,10 @@ class Settings:
 
 
 def said_by(recipes: Iterable[RecipeLike], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the recipe files say of the run, and what was given instead; raises UsageError where they disagree."""
+    """What the recipe files say of the run, and what was given instead; raises UsageError for what cannot be.
+
+    Files that disagree cannot be, nor less than one thread or pixel.
+    """
     said = {name: value for name, value in given.items() if value is not None}
     by_files: dict[str, Any] = {}
     for recipe in recipes:
@@ -59,4 +62,8 @@ def said_by(recipes: Iterable[RecipeLike], given: Mapping[str, Any]) -> dict[str
             if name not in said and by_files.setdefault(name, value) != value:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option}: the recipes say {by_files[name]} and {value}; say which it is")
-    return by_files | said
+    found = by_files | said
+    for name in ("max_pixels", "threads"):
+        if found.get(name, 1) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} {found[name]}: must be at least 1")
+    return found
