@@ -63,6 +63,9 @@ def train(
     multilabel: Annotated[
         bool | None, Option("--multilabel", help="Several labels a file, parted by |.", rich_help_panel=DATA)
     ] = None,
+    labels: Annotated[
+        str | None, Option(help="Of a table: its columns of labels, a head each.", rich_help_panel=DATA)
+    ] = None,
     cache: Annotated[str | None, Option(help="auto, ram, disk or none.", rich_help_panel=DATA)] = None,
     augment: Annotated[
         str | None, Option(help="flip, shift:1, crop:0.5, rotate:10, jitter:0.2, erase:0.25.", rich_help_panel=DATA)
@@ -116,6 +119,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "mean": numbers(given["mean"], 3, option="--mean"),
         "std": numbers(given["std"], 3, option="--std"),
         "augment": words(given["augment"]),
+        "labels": words(given["labels"]),
         "logger": words(given["logger"]),
     }
 

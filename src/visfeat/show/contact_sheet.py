@@ -30,12 +30,16 @@ _TITLE_HEIGHT_PX = 44
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture of a sheet: the image or moment it shows, and the line under its name."""
+    """One picture of a sheet: the image or moment it shows, and the line under its name.
+
+    ``picture`` is shown as it is, a small one enlarged, where there is one; else the file is read.
+    """
 
     uri: str
     at_s: float | None
     line: str
     is_query: bool = False
+    picture: Image.Image | None = None
 
 
 def tiles(uri: str, at_s: float | None, neighbors: Sequence[Neighbor]) -> list[Tile]:
@@ -84,7 +88,7 @@ def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner
     draw.rectangle((left, top, left + width - 1, top + height - 1), fill=_FRAME)
     font = ImageFont.load_default(_TEXT_PX)
     try:
-        picture = thumbnail(tile.uri, tile.at_s, (width, height))
+        picture = _fitted(tile.picture) if tile.picture else thumbnail(tile.uri, tile.at_s, (width, height))
     except MediaError as error:
         draw.text((left + 10, top + 10), shortened(str(error), width - 20, font), _FAINT_INK, font)
     else:
@@ -95,7 +99,18 @@ def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner
     name = os.path.basename(path_of(tile.uri)) or tile.uri
     text_top = top + height + 10
     draw.text((left, text_top), shortened(name, width, font), _INK, font)
-    draw.text((left, text_top + _LINE_PX), tile.line, _ACCENT if tile.is_query else _FAINT_INK, font)
+    line = shortened(tile.line, width, font)
+    draw.text((left, text_top + _LINE_PX), line, _ACCENT if tile.is_query else _FAINT_INK, font)
+
+
+def _fitted(picture: Image.Image) -> Image.Image:
+    """As large as there is room: a small picture by whole steps, so that its pixels can be seen."""
+    times = min(room // side for room, side in zip(_PICTURE_PX, picture.size, strict=True))
+    if times > 1:
+        return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+    small = picture.copy()
+    small.thumbnail(_PICTURE_PX, Image.Resampling.LANCZOS)
+    return small
 
 
 def shortened(text: str, width_px: int, font: Font) -> str:

@@ -17,6 +17,7 @@ from visfeat.train.build import Built, build, input_of
 from visfeat.train.data.examples import Split
 from visfeat.train.data.loading import load_samples
 from visfeat.train.data.samples import Samples
+from visfeat.train.heads import head_slices
 from visfeat.train.known import freeze_all_but
 from visfeat.train.loop import Fitted, Report, fit
 from visfeat.train.metrics import classification, confusion_matrix, multilabel
@@ -56,7 +57,8 @@ def train_classifier(settings: Settings, folder: Path, *, report: Report, bar: b
         threads=settings.threads,
     )
     steps = settings.epochs * len(train)
-    module = Classifier(built.module, spec, settings, classes=len(samples.classes), steps=steps)
+    heads = head_slices(samples.classes, settings.heads)
+    module = Classifier(built.module, spec, settings, classes=len(samples.classes), steps=steps, heads=heads)
     val = _in_order(samples, targets, "val", settings)
     fitted = fit(module, train, val, settings, folder, report=report, bar=bar)
     return _finish(folder, settings, samples, built, module, fitted)
@@ -111,6 +113,7 @@ def _finish(
         name=folder.name,
         classes=samples.classes,
         multilabel=settings.multilabel,
+        heads=settings.heads,
         architecture=settings.architecture,
         input=built.input,
         data=_data_card(settings, samples),
@@ -133,12 +136,28 @@ def _measure(settings: Settings, samples: Samples, module: Classifier) -> tuple[
         if batches is None:
             continue
         logits, truth = logits_of(module, batches)
-        scores = multilabel(truth, logits) if settings.multilabel else classification(truth, logits)
-        metrics |= {f"{split}_{name}": value for name, value in scores.items()}
-        if not settings.multilabel:
-            matrix = confusion_matrix(truth, logits.argmax(axis=1), len(samples.classes))
-            details[f"{split}_confusion"] = matrix.tolist()
+        if settings.multilabel:
+            metrics |= {f"{split}_{name}": value for name, value in multilabel(truth, logits).items()}
+            continue
+        for head, (right, own) in _by_head(settings, samples, truth, logits).items():
+            metrics |= {f"{split}_{head}{name}": value for name, value in classification(right, own).items()}
+            matrix = confusion_matrix(right, own.argmax(axis=1), own.shape[1])
+            details[f"{split}_{head}confusion"] = matrix.tolist()
     return metrics, details
+
+
+def _by_head(
+    settings: Settings, samples: Samples, truth: NDArray[Any], logits: NDArray[np.float32]
+) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """What stands before the names of a head's scores -> its targets and logits, of the samples that have a label."""
+    if not settings.heads:
+        return {"": (truth, logits)}
+    found = {}
+    for head, part in head_slices(samples.classes, settings.heads).items():
+        known = truth[:, part].any(axis=1)
+        if known.any():
+            found[f"{head}_"] = truth[known, part].argmax(axis=1), logits[known, part]
+    return found
 
 
 def _data_card(settings: Settings, samples: Samples) -> DataCard:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,60 +13,37 @@ from numpy.typing import NDArray
 
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.runs import SETTINGS, run_folder
+from visfeat.models.packed import PackedModel
+from visfeat.models.runs import PACKED, SETTINGS, run_folder
 from visfeat.recipe import Recipe
 from visfeat.train.data.loading import load_samples
 from visfeat.train.data.samples import Samples
-from visfeat.train.metrics import (
-    TOP,
-    Interval,
-    bootstrap,
-    confusion_matrix,
-    multilabel,
-    per_class,
-    softmax,
-    top_k,
-)
+from visfeat.train.evaluation import Evaluation, Mistake
+from visfeat.train.heads import head_slices, labels_in
+from visfeat.train.judging import judge, judge_labels, surest_mistakes
+from visfeat.train.metrics import softmax
 from visfeat.train.run_card import RunCard
 from visfeat.train.settings import Settings
 
 Report = Callable[[str], None]
-MOST_MISTAKES = 50
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A file that was taken for another class, with the probability that the network gave to it."""
+class _Answers:
+    """What the network said of the samples that are evaluated."""
 
-    uri: str
-    label: str
-    predicted: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What came out. A file counts once: the probabilities of its clips or frames are averaged."""
-
-    run: str
-    data: tuple[str, ...]
-    split: str
-    """val or test of the run's own data, "all" of other data."""
-    files: int
-    samples: int
-    classes: tuple[str, ...]
-    metrics: dict[str, Interval]
-    of_class: dict[str, dict[str, float]]
-    """Class -> precision, recall, f1 and files."""
-    confusion: tuple[tuple[int, ...], ...]
-    """Row the true class, column the predicted one; empty for several labels at once."""
-    mistakes: tuple[Mistake, ...]
-    """The surest ones first."""
-    rejected: tuple[tuple[str, str, str], ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for ``json.dumps``."""
-        return asdict(self)
+    samples: Samples
+    """With the run's classes, whatever the data's own are."""
+    indices: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    """``(N, classes)`` of the samples ``indices``."""
+    sources: NDArray[np.int64]
+    """The F files that they come from."""
+    of_file: NDArray[np.float64]
+    """``(F, classes)``: the mean over a file's samples."""
+    targets: NDArray[Any]
+    """``(F,)`` or ``(F, classes)``."""
+    groups: NDArray[Any]
 
 
 def evaluate(run: str, data: tuple[str, ...] = (), *, report: Report = lambda _: None) -> Evaluation:
@@ -91,14 +69,21 @@ def evaluate(run: str, data: tuple[str, ...] = (), *, report: Report = lambda _:
     if not len(indices):
         raise UsageError(f"{run}: has no split that it was not trained on; name labeled data to evaluate it on")
     prepared = prepare(Recipe(model=str(folder), layers=(_logits_layer(folder),)))
-    logits = _logits(prepared, samples, indices)
-    return _evaluation(run, settings, card, samples, indices, split, logits)
+    answers = _answers(replace(samples, classes=card.classes), indices, card, _logits(prepared, samples, indices))
+    common = Evaluation(
+        run=run,
+        data=settings.data,
+        split=split,
+        files=len(answers.sources),
+        samples=len(indices),
+        classes=card.classes,
+        metrics={},
+        rejected=samples.rejected,
+    )
+    return _evaluation(common, card, answers)
 
 
 def _logits_layer(folder: Path) -> str:
-    from visfeat.models.packed import PackedModel
-    from visfeat.models.runs import PACKED
-
     layer = PackedModel.load(folder / PACKED).card.logits_layer
     if layer is None:
         raise ModelError(f"{folder}: its network gives no classes")
@@ -121,92 +106,75 @@ def _logits(prepared: Prepared, samples: Samples, indices: NDArray[np.int64]) ->
     return values.reshape(len(indices), -1).astype(np.float32)
 
 
-def _evaluation(
-    run: str,
-    settings: Settings,
-    card: RunCard,
-    samples: Samples,
-    indices: NDArray[np.int64],
-    split: str,
-    logits: NDArray[np.float32],
-) -> Evaluation:
-    # A file's classes by the run's numbers, whatever the data's own are.
-    of_run = Samples(samples.pixels, samples.source_of, samples.sources, card.classes, multilabel=card.multilabel)
+def _answers(samples: Samples, indices: NDArray[np.int64], card: RunCard, logits: NDArray[np.float32]) -> _Answers:
     sources, first = np.unique(samples.source_of[indices], return_index=True)
-    targets: NDArray[Any] = of_run.targets()[indices][first]
     place = np.searchsorted(sources, samples.source_of[indices])
-    probabilities = 1 / (1 + np.exp(-logits)) if card.multilabel else softmax(logits)
+    probabilities = _probabilities(card, logits).astype(np.float64)
     mean = np.zeros((len(sources), len(card.classes)))
     np.add.at(mean, place, probabilities)
     mean /= np.bincount(place)[:, None]
-    groups = np.array([_group_number(samples, n) for n in sources])
-    files = [samples.sources[n].uri for n in sources]
-    common: dict[str, Any] = {
-        "run": run,
-        "data": settings.data,
-        "split": split,
-        "files": len(sources),
-        "samples": len(indices),
-        "classes": card.classes,
-        "rejected": samples.rejected,
-    }
+    known = [samples.sources[n] for n in sources]
+    groups = np.array([one.group or one.content_hash for one in known])
+    return _Answers(samples, indices, probabilities, sources, mean, samples.targets()[indices][first], groups)
+
+
+def _probabilities(card: RunCard, logits: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+    """Of each class; those of each head add up to 1."""
     if card.multilabel:
-        return Evaluation(metrics=_multilabel(targets, mean, groups), of_class={}, confusion=(), mistakes=(), **common)
-    matrix = confusion_matrix(targets, mean.argmax(axis=1), len(card.classes))
-    scores = per_class(matrix)
-    of_class = {
-        name: {key: float(values[n]) for key, values in scores.items()} | {"files": int(matrix[n].sum())}
-        for n, name in enumerate(card.classes)
-    }
-    return Evaluation(
-        metrics=_metrics(targets, mean, groups),
-        of_class=of_class,
-        confusion=tuple(tuple(row) for row in matrix.tolist()),
-        mistakes=_mistakes(files, targets, mean, card.classes),
-        **common,
+        return np.asarray(1 / (1 + np.exp(-logits)))
+    parts = head_slices(card.classes, card.heads).values() or [slice(0, len(card.classes))]
+    return np.concatenate([softmax(logits[:, part]) for part in parts], axis=1)
+
+
+def _evaluation(common: Evaluation, card: RunCard, answers: _Answers) -> Evaluation:
+    targets, mean = answers.targets, answers.of_file
+    if card.multilabel:
+        return replace(common, **judge_labels(targets, mean, answers.groups, card.classes))
+    if not card.heads:
+        return _single(common, answers)
+    heads = {}
+    for name, part in head_slices(card.classes, card.heads).items():
+        known = np.flatnonzero(targets[:, part].any(axis=1))
+        if len(known):
+            classes = labels_in(card.classes[part], name)
+            heads[name] = _single(replace(common, files=len(known), classes=classes), _of_head(answers, known, part))
+    metrics = {f"{name}_{score}": value for name, one in heads.items() for score, value in one.metrics.items()}
+    return replace(common, metrics=metrics, heads=heads)
+
+
+def _of_head(answers: _Answers, known: NDArray[np.int64], part: slice) -> _Answers:
+    """The files ``known``, which have a label there, and the classes of one head."""
+    return replace(
+        answers,
+        probabilities=answers.probabilities[:, part],
+        sources=answers.sources[known],
+        of_file=answers.of_file[known, part],
+        targets=answers.targets[known, part].argmax(axis=1),
+        groups=answers.groups[known],
     )
 
 
-def _group_number(samples: Samples, source: int) -> str:
-    one = samples.sources[source]
-    return one.group or one.content_hash
+def _single(common: Evaluation, answers: _Answers) -> Evaluation:
+    """Of one class a file."""
+    found = judge(answers.targets, answers.of_file, answers.groups, common.classes)
+    wrong = surest_mistakes(answers.targets, answers.of_file).tolist()
+    return replace(common, **found, mistakes=tuple(_mistake(answers, n, common.classes) for n in wrong))
 
 
-def _metrics(targets: NDArray[np.int64], mean: NDArray[np.float64], groups: NDArray[Any]) -> dict[str, Interval]:
-    """Top-1, top-5 where there are more classes, and mean F1 with their intervals."""
-    classes = mean.shape[1]
-    predicted = mean.argmax(axis=1)
-    right = top_k(targets, mean, 1)
-
-    def f1(chosen: NDArray[np.int64]) -> float:
-        return float(
-            per_class(confusion_matrix(targets[chosen], predicted[chosen], classes))["f1"][
-                np.unique(targets[chosen])
-            ].mean()
-        )
-
-    found = {"top1": bootstrap(groups, lambda chosen: float(right[chosen].mean()))}
-    if classes > TOP:
-        among = top_k(targets, mean, TOP)
-        found["top5"] = bootstrap(groups, lambda chosen: float(among[chosen].mean()))
-    found["macro_f1"] = bootstrap(groups, f1)
-    return found
-
-
-def _multilabel(targets: NDArray[Any], mean: NDArray[np.float64], groups: NDArray[Any]) -> dict[str, Interval]:
-    names = tuple(multilabel(targets, mean - 0.5))
-    return {
-        name: bootstrap(groups, lambda chosen, name=name: multilabel(targets[chosen], mean[chosen] - 0.5)[name])  # type: ignore[misc]
-        for name in names
-    }
-
-
-def _mistakes(
-    files: list[str], targets: NDArray[np.int64], mean: NDArray[np.float64], classes: tuple[str, ...]
-) -> tuple[Mistake, ...]:
-    predicted = mean.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != targets)
-    surest = wrong[np.argsort(-mean[wrong, predicted[wrong]], kind="stable")][:MOST_MISTAKES]
-    return tuple(
-        Mistake(files[n], classes[targets[n]], classes[predicted[n]], float(mean[n, predicted[n]])) for n in surest
+def _mistake(answers: _Answers, file: int, classes: tuple[str, ...]) -> Mistake:
+    """The file, and of its samples the one that speaks most for the wrong class."""
+    predicted = int(answers.of_file[file].argmax())
+    source = answers.sources[file]
+    own = np.flatnonzero(answers.samples.source_of[answers.indices] == source)
+    sample = answers.indices[own[answers.probabilities[own, predicted].argmax()]]
+    clip = answers.samples.pixels.take(np.array([sample]))[0]
+    starts_s = answers.samples.starts_s
+    start_s = math.nan if starts_s is None else float(starts_s[sample])
+    return Mistake(
+        uri=answers.samples.sources[source].uri,
+        label=classes[answers.targets[file]],
+        predicted=classes[predicted],
+        probability=float(answers.of_file[file, predicted]),
+        at_s=None if math.isnan(start_s) else start_s,
+        picture=clip[len(clip) // 2],
     )

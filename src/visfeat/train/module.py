@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
@@ -35,12 +36,22 @@ class Normalized(nn.Module):
 class Classifier(Learner):
     """A network that learns to name classes: cross-entropy, or binary cross-entropy for several labels at once."""
 
-    def __init__(self, network: nn.Module, spec: InputSpec, settings: Settings, *, classes: int, steps: int) -> None:
-        """``steps``: how many the whole training has."""
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: InputSpec,
+        settings: Settings,
+        *,
+        classes: int,
+        steps: int,
+        heads: Mapping[str, slice] | None = None,
+    ) -> None:
+        """``steps``: how many the whole training has; ``heads``: which logits belong to which column of labels."""
         super().__init__(network, settings, steps=steps)
+        self._heads = dict(heads or {})
         self.normalized = Normalized(spec)
         self.monitor = ("val_f1" if settings.multilabel else "val_top1", "max")
-        self._monitored = scores(classes, multilabel=settings.multilabel)
+        self._monitored = head_scores(self._heads) if self._heads else scores(classes, multilabel=settings.multilabel)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels uint8 ``(B, T, H, W, 3)`` -> logits ``(B, classes)``."""
@@ -48,9 +59,21 @@ class Classifier(Learner):
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean over the batch."""
+        if self._heads:
+            return torch.stack(
+                [self._head_loss(logits[:, one], targets[:, one]) for one in self._heads.values()]
+            ).mean()
         if self._settings.multilabel:
             return nn.functional.binary_cross_entropy_with_logits(logits, targets)
         return nn.functional.cross_entropy(logits, targets, label_smoothing=self._settings.label_smoothing)
+
+    def _head_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy over the samples that have a label here; 0 where none has."""
+        known = targets.sum(dim=1) > 0
+        if not bool(known.any()):
+            return logits.sum() * 0
+        right = targets[known].argmax(dim=1)
+        return nn.functional.cross_entropy(logits[known], right, label_smoothing=self._settings.label_smoothing)
 
     def batch_loss(self, batch: Batch) -> Tensor:
         """Of pixels and targets."""
@@ -85,3 +108,35 @@ def scores(classes: int, *, multilabel: bool) -> MetricCollection:
         if classes > TOP:
             chosen["val_top5"] = MulticlassAccuracy(classes, average="micro", top_k=TOP)
     return MetricCollection(dict(chosen))
+
+
+def head_scores(heads: Mapping[str, slice]) -> MetricCollection:
+    """Top-1 of each head, and their mean, which is what counts."""
+    each: dict[str, Metric] = {f"val_top1_{name}": HeadAccuracy([one]) for name, one in heads.items()}
+    return MetricCollection({"val_top1": HeadAccuracy(list(heads.values()))} | each)
+
+
+class HeadAccuracy(Metric):
+    """The mean over some heads of the share of labels that are right, of the samples that have one there."""
+
+    right: Tensor
+    seen: Tensor
+
+    def __init__(self, heads: Sequence[slice]) -> None:
+        super().__init__()
+        self._parts = list(heads)
+        for name in ("right", "seen"):
+            self.add_state(name, torch.zeros(len(self._parts)), dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, targets: Tensor) -> None:
+        """Logits and targets of 0 and 1, ``(B, classes)``."""
+        for n, part in enumerate(self._parts):
+            known = targets[:, part].sum(dim=1) > 0
+            same = logits[:, part].argmax(dim=1) == targets[:, part].argmax(dim=1)
+            self.right[n] += (same & known).sum()
+            self.seen[n] += known.sum()
+
+    def compute(self) -> Tensor:
+        """From 0 to 1; heads of which nothing was seen do not count."""
+        seen = self.seen > 0
+        return (self.right[seen] / self.seen[seen]).mean()

@@ -58,6 +58,8 @@ class RunCard(BaseModel):
     name: str
     classes: tuple[str, ...] = ()
     multilabel: bool = False
+    heads: tuple[str, ...] = ()
+    """Columns of labels where there were several; the classes are then called ``column=label``."""
     architecture: Architecture
     input: InputSpec | None = None
     """None where the run's input are stored features."""

@@ -26,7 +26,7 @@ _MODEL = "model", "weights", "dropout", "width", "channels", "batch_norm", "free
 _SEQUENCE = "backbone", "hidden", "lstm_layers", "bidirectional", "lstm_pool", "conditioned"
 _RUN = ("out", "cache", "device", "devices", "threads", "logger")
 """What says where and how a run is computed and not what it learns."""
-_LISTS = ("data", "augment", "logger", "mean", "std")
+_LISTS = ("data", "labels", "augment", "logger", "mean", "std")
 
 
 class Architecture(BaseModel):
@@ -71,6 +71,8 @@ class Settings(Architecture):
     """Share of the samples that validate, where the data do not say so themselves."""
     test: float = 0.0
     multilabel: bool = False
+    labels: tuple[str, ...] = ("label",)
+    """Of a table: its columns of labels; the network gets a head for each of several."""
 
     recipe: str | None = None
     """Of a store: the recipe whose rows are learned, by name or digest, and the ``layer`` where it has several."""
@@ -136,6 +138,10 @@ class Settings(Architecture):
             raise ValueError("val and test are shares of the data and leave some for training")
         if self.lr <= 0 or self.unfreeze_last < 0 or (self.clip_norm is not None and self.clip_norm <= 0):
             raise ValueError("lr and clip_norm must be more than 0, unfreeze_last not negative")
+        if not all(name and not set("=|") & set(name) for name in self.labels) or not self.labels:
+            raise ValueError(f"labels are names of columns without = and |, not {', '.join(self.labels) or 'none'}")
+        if self.multilabel and len(self.labels) > 1:
+            raise ValueError("labels: several columns and --multilabel exclude each other")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a share from 0 to 1, not {self.dropout}")
         return self
@@ -144,6 +150,11 @@ class Settings(Architecture):
     def architecture(self) -> Architecture:
         """The model's part."""
         return Architecture(**{name: getattr(self, name) for name in (*_MODEL, *_SEQUENCE)})
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The columns of labels where there are several."""
+        return self.labels if len(self.labels) > 1 else ()
 
     @property
     def digest(self) -> str:

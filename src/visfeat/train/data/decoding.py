@@ -27,6 +27,8 @@ class Decoded:
     content_hash: str = ""
     samples: NDArray[np.uint8] | None = field(default=None, repr=False)
     reason: str | None = None
+    starts_s: tuple[float, ...] = ()
+    """Where each sample begins, in seconds after the first frame; NaN of a still image."""
 
 
 def sampling_recipe(settings: Settings, spec: InputSpec) -> Recipe:
@@ -69,10 +71,13 @@ class FileDecoder:
 
     def _samples(self, item: MediaItem, content: bytes | None) -> Decoded:
         with closing(open_decoder(item, content, self._options)) as decoder:
-            found = [given.pixels[0] for given in network_inputs(decoder, self._recipe, self._preprocess)]
+            found = [
+                (given.pixels[0], given.start_s) for given in network_inputs(decoder, self._recipe, self._preprocess)
+            ]
             problem = decoder.problem
         if problem is not None:
             return Decoded(item.uri, item.content_hash, reason=problem)
         if not found:
             return Decoded(item.uri, item.content_hash, reason="it has no frame")
-        return Decoded(item.uri, item.content_hash, np.stack(found))
+        pixels, starts_s = zip(*found, strict=True)
+        return Decoded(item.uri, item.content_hash, np.stack(pixels), starts_s=starts_s)

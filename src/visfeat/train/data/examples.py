@@ -12,6 +12,7 @@ from typing import Any, Literal
 from visfeat.errors import UsageError
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem, path_of, uri_of
+from visfeat.train.heads import HEAD_SEPARATOR
 
 Split = Literal["train", "val", "test"]
 _SPLITS: dict[str, Split] = {
@@ -23,7 +24,6 @@ _SPLITS: dict[str, Split] = {
     "test": "test",
 }
 TABLES = (".csv", ".parquet")
-_COLUMNS = ("uri", "label", "split", "group")
 LABEL_SEPARATOR = "|"
 """Between the labels of a file that has several."""
 
@@ -52,13 +52,15 @@ def folder_examples(folder: Path) -> list[Example]:
     return _classes(folder, None)
 
 
-def table_examples(path: Path) -> list[Example]:
+def table_examples(path: Path, labels: Sequence[str] = ("label",)) -> list[Example]:
     """A CSV or Parquet table with columns uri, label and perhaps split and group; paths are relative to the table.
+
+    Of several columns ``labels`` an example's label is ``color=red|shape=round``.
 
     Raises UsageError for a missing column, a row without a label, an unknown split, or a file that is not there.
     """
-    rows = _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
-    examples = [_example(path, number, row) for number, row in enumerate(rows, start=1)]
+    rows = _read_csv(path, labels) if path.suffix.lower() == ".csv" else _read_parquet(path, labels)
+    examples = [_example(path, number, row, labels) for number, row in enumerate(rows, start=1)]
     missing = [(number, one) for number, one in enumerate(examples, start=1) if not os.path.exists(path_of(one.uri))]
     if missing:
         number, first = missing[0]
@@ -93,10 +95,23 @@ def _classes(folder: Path, split: Split | None) -> list[Example]:
     return examples
 
 
-def _example(path: Path, number: int, row: Mapping[str, Any]) -> Example:
-    uri, label = str(row.get("uri") or "").strip(), row.get("label")
-    if not uri or label is None or not str(label).strip():
-        raise UsageError(f"{path}: row {number} has no {'uri' if not uri else 'label'}")
+def _label(path: Path, number: int, row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """The label, or of several columns what they say, joined; empty where none says anything."""
+    said = {name: "" if row.get(name) is None else str(row[name]).strip() for name in columns}
+    if len(columns) == 1:
+        return said[columns[0]]
+    for name, label in said.items():
+        if LABEL_SEPARATOR in label:
+            raise UsageError(
+                f"{path}: row {number}: {name} is {label!r}; where there are several columns, one label each"
+            )
+    return LABEL_SEPARATOR.join(f"{name}{HEAD_SEPARATOR}{label}" for name, label in said.items() if label)
+
+
+def _example(path: Path, number: int, row: Mapping[str, Any], labels: Sequence[str]) -> Example:
+    uri, label = str(row.get("uri") or "").strip(), _label(path, number, row, labels)
+    if not uri or not label:
+        raise UsageError(f"{path}: row {number} has no {'uri' if not uri else ' or '.join(labels)}")
     said = str(row.get("split") or "").strip().lower()
     if said and said not in _SPLITS:
         raise UsageError(f"{path}: row {number}: the split {said!r} is none of train, val and test")
@@ -104,25 +119,25 @@ def _example(path: Path, number: int, row: Mapping[str, Any]) -> Example:
     group = row.get("group")
     return Example(
         uri_of(local if os.path.isabs(local) else path.parent / local),
-        str(label).strip(),
+        label,
         _SPLITS.get(said),
         None if group in (None, "") else str(group),
     )
 
 
-def _read_csv(path: Path) -> Sequence[Mapping[str, Any]]:
+def _read_csv(path: Path, labels: Sequence[str]) -> Sequence[Mapping[str, Any]]:
     import csv
 
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            _check_columns(path, reader.fieldnames or ())
+            _check_columns(path, reader.fieldnames or (), labels)
             return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
 
 
-def _read_parquet(path: Path) -> Sequence[Mapping[str, Any]]:
+def _read_parquet(path: Path, labels: Sequence[str]) -> Sequence[Mapping[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -130,12 +145,13 @@ def _read_parquet(path: Path) -> Sequence[Mapping[str, Any]]:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
-    _check_columns(path, table.column_names)
-    rows: list[Mapping[str, Any]] = table.select([name for name in _COLUMNS if name in table.column_names]).to_pylist()
+    _check_columns(path, table.column_names, labels)
+    columns = ("uri", *labels, "split", "group")
+    rows: list[Mapping[str, Any]] = table.select([name for name in columns if name in table.column_names]).to_pylist()
     return rows
 
 
-def _check_columns(path: Path, names: Sequence[str]) -> None:
-    missing = [name for name in _COLUMNS[:2] if name not in names]
+def _check_columns(path: Path, names: Sequence[str], labels: Sequence[str]) -> None:
+    missing = [name for name in ("uri", *labels) if name not in names]
     if missing:
         raise UsageError(f"{path}: has no column {missing[0]} (there are {', '.join(names) or 'none'})")

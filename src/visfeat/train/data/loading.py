@@ -33,6 +33,7 @@ from visfeat.train.data.pixels import (
 )
 from visfeat.train.data.samples import Samples, Source
 from visfeat.train.data.splits import Unit, check_classes, split_units
+from visfeat.train.heads import head_slices, labels_in
 from visfeat.train.settings import Settings
 
 Report = Callable[[str], None]
@@ -55,20 +56,22 @@ def load_samples(
     if any(_is_idx(path) for path in paths):
         samples = _idx_samples(paths, settings, spec)
     else:
-        examples = [example for path in paths for example in _examples(path)]
+        examples = [example for path in paths for example in _examples(path, settings)]
         samples = _file_samples(examples, settings, spec, scratch, report)
-    return _checked(samples) if check else samples
+    return _checked(samples, settings.heads) if check else samples
 
 
 def _is_idx(path: Path) -> bool:
     return path.is_dir() and any(IMAGES in one.name.replace(".", "-") for one in path.iterdir())
 
 
-def _examples(path: Path) -> list[Example]:
+def _examples(path: Path, settings: Settings) -> list[Example]:
     if path.is_dir():
+        if settings.labels != ("label",):
+            raise UsageError(f"--labels {','.join(settings.labels)}: columns of a table; {path} is a folder")
         return folder_examples(path)
     if path.suffix.lower() in TABLES:
-        return table_examples(path)
+        return table_examples(path, settings.labels)
     raise UsageError(
         f"{path}: data are a folder with a folder per class, a .csv or .parquet of uri,label, or IDX files"
     )
@@ -113,6 +116,7 @@ def _file_samples(
     limits = {"auto": SHARE_OF_MEMORY * free_memory_bytes(), "ram": float("inf"), "disk": 0.0, "none": 0.0}
     growing = Growing(scratch / "pixels.npy", limit_bytes=limits[settings.cache])
     kept: list[tuple[Example, str, int]] = []
+    starts_s: list[float] = []
     rejected: list[tuple[str, str, str]] = []
     report(f"decoding {len(examples):,} files")
     results: Iterable[Decoded] = ahead((one.uri for one in examples), decoder, threads=settings.threads)
@@ -121,6 +125,7 @@ def _file_samples(
             rejected.append((example.uri, example.label, result.reason or ""))
             continue
         kept.append((example, result.content_hash, len(result.samples)))
+        starts_s += result.starts_s
         if settings.cache != "none":
             growing.append(result.samples)
     if rejected:
@@ -131,10 +136,11 @@ def _file_samples(
         raise UsageError(f"none of the files of the class {unreadable[0]} could be read; {first}")
     pixels = _on_demand(decoder, kept) if settings.cache == "none" and kept else growing.finish()
     sources = _split(kept, settings)
-    names = {name for one in sources for name in labels_of(Example("", one.label), multilabel=settings.multilabel)}
+    several = settings.multilabel or bool(settings.heads)
+    names = {name for one in sources for name in labels_of(Example("", one.label), multilabel=several)}
     source_of = np.repeat(np.arange(len(kept)), [count for _, _, count in kept])
     classes = tuple(sorted(names))
-    return Samples(pixels, source_of, sources, classes, tuple(rejected), settings.multilabel)
+    return Samples(pixels, source_of, sources, classes, tuple(rejected), several, np.array(starts_s, np.float64))
 
 
 def _first(rejected: Sequence[tuple[str, str, str]], label: str) -> str:
@@ -161,9 +167,13 @@ def _split(kept: Sequence[tuple[Example, str, int]], settings: Settings) -> tupl
     )
 
 
-def _checked(samples: Samples) -> Samples:
+def _checked(samples: Samples, heads: Sequence[str]) -> Samples:
     """The samples, if they can be learned from; raises UsageError."""
     splits: tuple[Split, ...] = ("train", "val", "test")
     counts = {split: Counter({k: n for k, n in samples.balance(split).items() if n}) for split in splits}
     check_classes(counts.pop("train"), counts)
+    for head, part in head_slices(samples.classes, heads).items():
+        if part.stop - part.start < 2:
+            only = ", ".join(labels_in(samples.classes[part], head)) or "none"
+            raise UsageError(f"the column {head} has one label only ({only}); a head needs two or more")
     return samples

@@ -46,6 +46,9 @@ class Samples:
     rejected: tuple[tuple[str, str, str], ...] = ()
     """uri, label and reason of files that are left out."""
     multilabel: bool = False
+    """Whether a source may have several classes: several labels, or one in each of several columns."""
+    starts_s: NDArray[np.float64] | None = None
+    """Where in its video each sample begins ``(N,)``, NaN of a picture; None where all are pictures."""
 
     def indices(self, split: Split) -> NDArray[np.int64]:
         """The samples of a split, in order."""
