@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,22 @@ def test_parquet_has_the_documented_columns_and_the_rows(tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_bytes(table.schema.metadata[b"visfeat:recipe"])
     assert Recipe.from_toml(recipe).digest == RECIPE.digest
+
+
+def test_parquet_keeps_class_names_and_the_frames_of_clips(tmp_path):
+    store = store_of_two_recipes(tmp_path / "s")
+    (path,) = exporter("parquet").export(store, tmp_path / "out", layer="fc")
+    table = pq.read_table(path)
+    assert table.schema.names == [*COLUMNS, "labels"]
+    assert table["labels"].to_pylist() == [[{"name": "cat, tabby", "probability": 0.75}]]
+    clips = FeatureStore.create_or_open(tmp_path / "clips")
+    item = item_of("/b.mp4")
+    with writer_of(clips, RECIPE.but(clip=2), (LAYER,)) as writer:
+        rows = rows_for(item, [0], LAYER)
+        writer.add(replace(rows, frame_index=np.array([[4, 6]])))
+        writer.finish(done(item), 1)
+    (path,) = exporter("parquet").export(clips, tmp_path / "out_of_clips")
+    assert pq.read_table(path)["frame_indices"].to_pylist() == [[4, 6]]
 
 
 def test_parquet_encodes_no_dictionary_of_vectors(tmp_path):

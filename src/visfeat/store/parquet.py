@@ -1,8 +1,12 @@
-"""Parquet: one file a space, with the columns uri, kind, model, layer, start_s, end_s, frame_index, vector."""
+"""Parquet: one file a space, with the columns uri, kind, model, layer, start_s, end_s, frame_index, vector.
+
+Rows of clips also have ``frame_indices``, rows of a recipe that asked for class names ``labels``.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,21 +44,23 @@ class ParquetExporter:
 
     def _export_one(self, store: FeatureStore, out: Path, space: Space) -> Path:
         path = out / f"{stem_of(space)}.parquet"
-        schema = parquet_schema(space)
+        reader = store.read_space(space)
+        further = [reader.table.schema.field(name) for name in reader.columns if name not in _COLUMNS]
+        schema = parquet_schema(space, further)
         # A dictionary only slows down vectors, of which no two are equal, and so does compression.
         compression = dict.fromkeys(_COLUMNS, "zstd") | {"vector.list.element": "none"}
         with (
             whole_file(path) as scratch,
             pq.ParquetWriter(scratch, schema, use_dictionary=_TEXTS, compression=compression) as writer,
         ):
-            for values, table in store.read_space(space).batches():
-                columns = described(table, space).select(_COLUMNS).append_column("vector", vectors(values))
-                writer.write_table(columns.cast(schema))
+            for values, table in reader.batches():
+                columns = described(table, space).append_column("vector", vectors(values))
+                writer.write_table(columns.select(schema.names).cast(schema))
         return path
 
 
-def parquet_schema(space: Space) -> pa.Schema:
-    """The columns of an exported space, with what a reader needs to trust them as metadata."""
+def parquet_schema(space: Space, further: Sequence[pa.Field] = ()) -> pa.Schema:
+    """The columns of an exported space, ``further`` ones last, with what a reader needs to trust them as metadata."""
     size = 1
     for side in space.layer.shape:
         size *= side
@@ -65,6 +71,7 @@ def parquet_schema(space: Space) -> pa.Schema:
             ("end_s", pa.float64()),
             ("frame_index", pa.int64()),
             ("vector", pa.list_(pa.float32(), size)),
+            *further,
         ],
         metadata={
             "visfeat:recipe": space.stored.recipe.to_toml(),
