@@ -1,0 +1,143 @@
+"""Run docs/tutorial.md: each of its blocks, in order, in an empty folder, with what it printed written beneath it.
+
+    python scripts/tutorial.py            # run, write what came out into the page, draw its figures
+    python scripts/tutorial.py --check    # run, and compare with the page; exit status 1 where they differ
+
+A block of ``python`` runs in one namespace with those before it; in a block of ``console`` the lines that begin with
+``$`` are commands. What they print to standard output stands in the block of ``text`` below. Of that, words must be
+equal; numbers may differ as the comment ``<!-- numbers within X -->`` above the block says, else by 1e-6.
+``<!-- figure: NAME(arguments) -->`` before a picture draws it with a function of ``tutorial_figures.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tutorial_figures
+
+PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
+_BLOCK = re.compile(
+    r"(?:<!-- numbers within (?P<within>[0-9.e-]+) -->\n)?"
+    r"```(?P<kind>python|console)\n(?P<code>.*?)```\n"
+    r"(?:\n```text\n(?P<output>.*?)```\n)?"
+    r"|<!-- figure: (?P<figure>.*?) -->\n!\[[^\]]*\]\((?P<picture>[^)]*)\)\n",
+    re.DOTALL,
+)
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_EXACT = 1e-6
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A block that gave something else than the page says."""
+
+    code: str
+    expected: str
+    found: str
+
+
+def run_page(text: str, folder: Path, pictures: Path) -> tuple[str, list[Difference]]:
+    """The page with what its blocks printed in ``folder``, and where that differs from what it said.
+
+    Figures are written below ``pictures``, under the names by which the page shows them.
+    """
+    names: dict[str, Any] = {}
+    differences: list[Difference] = []
+
+    def filled(found: re.Match[str]) -> str:
+        if found["figure"] is not None:
+            _draw(found["figure"], pictures / found["picture"], names)
+            return found[0]
+        printed = _python(found["code"], names) if found["kind"] == "python" else _commands(found["code"])
+        expected = found["output"] or ""
+        if not agree(expected, printed, within=float(found["within"] or _EXACT)):
+            differences.append(Difference(found["code"], expected, printed))
+        head = f"<!-- numbers within {found['within']} -->\n" if found["within"] else ""
+        below = f"\n```text\n{printed}```\n" if printed else ""
+        return f"{head}```{found['kind']}\n{found['code']}```\n{below}"
+
+    with _inside(folder):
+        return _BLOCK.sub(filled, text), differences
+
+
+def agree(expected: str, found: str, *, within: float) -> bool:
+    """Whether two outputs have the same words, and numbers that differ by no more than ``within``."""
+    if _NUMBER.sub("0", expected).split() != _NUMBER.sub("0", found).split():
+        return False
+    pairs = zip(_NUMBER.findall(expected), _NUMBER.findall(found), strict=True)
+    return all(abs(float(one) - float(other)) <= within for one, other in pairs)
+
+
+def _python(code: str, names: dict[str, Any]) -> str:
+    """Run a block in the page's namespace; what it printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(code, PAGE.name, "exec"), names)
+    return printed.getvalue()
+
+
+def _commands(code: str) -> str:
+    """Run the lines that begin with ``$``; a backslash at the end of one goes on with the next."""
+    printed = ""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    for line in code.replace("\\\n", " ").splitlines():
+        if line.startswith("$ "):
+            done = subprocess.run(
+                line.removeprefix("$ "), shell=True, check=False, capture_output=True, text=True,
+                env=os.environ | {"PATH": path},
+            )  # fmt: skip
+            if done.returncode:
+                raise SystemExit(f"{line}\n{done.stderr}")
+            printed += done.stdout
+    return printed
+
+
+def _draw(call: str, target: Path, names: dict[str, Any]) -> None:
+    """Draw a figure: ``NAME(arguments)``, NAME of tutorial_figures, or ``copy(PATH)`` of one that a command drew."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name, _, arguments = call.partition("(")
+    figure = eval(f"__draw({arguments}", names | {"__draw": getattr(tutorial_figures, name)})
+    figure(target)
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def main() -> int:
+    """Run the page and write it, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare with the page and write nothing")
+    options = parser.parse_args()
+    text = PAGE.read_text("utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        work, drawn = Path(scratch) / "work", Path(scratch) / "drawn"
+        work.mkdir()
+        written, differences = run_page(text, work, drawn if options.check else PAGE.parent)
+    if not options.check:
+        PAGE.write_text(written, "utf-8")
+        return 0
+    for one in differences:
+        print(f"{one.code}\nthe page says:\n{one.expected}\nfound:\n{one.found}")
+    print(f"{PAGE.name}: {len(differences)} blocks differ" if differences else f"{PAGE.name}: all as it says")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
