@@ -89,9 +89,10 @@ class StoreError(VisfeatError):
 
 
 class MediaError(VisfeatError):
-    """One media file that cannot be read; a run records it with its reason and goes on."""
+    """One media file that cannot be read; a run records it with its reason and goes on.
 
-    exit_code = 3
+    A command that is about this one file, or a live source that cannot be opened, ends with it.
+    """
 
 
 class UnsupportedMedia(MediaError):
