@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from train_made import digits_folder
+from train_made import digit_pictures, digits_folder
 from visfeat.cli.main import main
 from visfeat.store.feature_store import open_store
 
@@ -70,6 +70,39 @@ def test_evaluate_agrees_with_what_the_training_measured(run, capsys, tmp_path):
     assert json.loads((tmp_path / "e.json").read_text()) == found
 
 
+def test_evaluate_leaves_out_what_cannot_be_read(tmp_path, capsys):
+    digit_pictures(tmp_path / "pictures", each=6)
+    common = ("--size", "8", "--epochs", "1", "--logger", "csv", "--quiet")
+    assert called("train", tmp_path / "pictures", "--out", tmp_path / "run", *common) == 0
+    for path in (tmp_path / "pictures" / "digit1").iterdir():
+        path.write_bytes(b"no picture")
+    assert called("train", tmp_path / "pictures", "--out", tmp_path / "again", *common) == 2
+    assert "none of the files of the class digit1 could be read" in capsys.readouterr().err
+    assert called("evaluate", tmp_path / "run", tmp_path / "pictures", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["files"], len(found["rejected"])) == (12, 6)
+
+
+def test_evaluate_refuses_a_run_without_unseen_data_before_it_decodes(tmp_path, capsys):
+    digit_pictures(tmp_path / "pictures", each=6)
+    common = ("--size", "8", "--epochs", "1", "--logger", "csv", "--quiet", "--val", "0")
+    assert called("train", tmp_path / "pictures", "--out", tmp_path / "run", *common) == 0
+    assert called("evaluate", tmp_path / "run") == 2
+    err = capsys.readouterr().err
+    assert "no split that it was not trained on" in err
+    assert "decoding" not in err
+
+
+def test_a_training_that_cannot_begin_leaves_its_folder_free(tmp_path, capsys):
+    digit_pictures(tmp_path / "pictures", each=6)
+    (tmp_path / "w.safetensors").write_bytes(b"junk")
+    common = ("--model", "timm/resnet18", "--size", "32", "--epochs", "1", "--logger", "csv", "--quiet")
+    given = ("train", tmp_path / "pictures", "--out", tmp_path / "run", *common)
+    assert called(*given, "--weights", tmp_path / "w.safetensors") == 1
+    assert "w.safetensors" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_evaluate_on_other_data(run, tmp_path, capsys):
     other = digits_folder(tmp_path / "other", train=30, test=20)
     assert called("evaluate", run, other, "--json") == 0
@@ -84,6 +117,8 @@ def test_evaluate_on_other_data(run, tmp_path, capsys):
         (("DATA", "--augment", "melt"), "--augment melt: there are flip"),
         (("DATA", "--augment", "shift:x"), "--augment shift:x: a number from 0 to 64"),
         (("DATA", "--device", "tpu"), "--device tpu: there are auto, cpu"),
+        (("DATA", "--device", "cuda:x"), "--device cuda:x: there are auto, cpu"),
+        (("DATA", "--labels", "color,size"), "--labels color,size: columns of a table"),
         (("DATA", "--logger", "paper"), "--logger paper: there are csv, tensorboard"),
         (("DATA", "--model", "resnet"), "no model 'resnet'"),
         (("DATA", "--model", "bundled/transnetv2"), "cannot be trained"),

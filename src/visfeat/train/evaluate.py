@@ -58,17 +58,20 @@ def evaluate(run: str, data: tuple[str, ...] = (), *, report: Report = lambda _:
     settings = Settings.from_toml(folder / SETTINGS)
     if data:
         settings = settings.model_copy(update={"data": data, "val": 0.0, "test": 0.0})
+    split = "all" if data else "test" if card.data.splits.get("test") else "val"
+    if not data and not card.data.splits.get(split):
+        raise UsageError(f"{run}: has no split that it was not trained on; name labeled data to evaluate it on")
+    layer = _logits_layer(folder)
     samples = load_samples(settings, card.input, folder / "cache", report=report, check=False)
     unknown = sorted(set(samples.classes) - set(card.classes))
     if unknown:
         raise UsageError(
             f"{', '.join(unknown[:5])}: classes that {run} was not trained on ({', '.join(card.classes[:20])})"
         )
-    split = "all" if data else "test" if card.data.splits.get("test") else "val"
     indices = np.arange(len(samples.source_of)) if split == "all" else samples.indices(split)  # type: ignore[arg-type]
     if not len(indices):
-        raise UsageError(f"{run}: has no split that it was not trained on; name labeled data to evaluate it on")
-    prepared = prepare(Recipe(model=str(folder), layers=(_logits_layer(folder),)))
+        raise UsageError(f"{run}: none of the files of its {split} split is there any more")
+    prepared = prepare(Recipe(model=str(folder), layers=(layer,)))
     answers = _answers(replace(samples, classes=card.classes), indices, card, _logits(prepared, samples, indices))
     common = Evaluation(
         run=run,

@@ -55,7 +55,7 @@ class Learner(pl.LightningModule):
     def _stray(self, what: str) -> TrainingError:
         return TrainingError(
             f"{what} at step {self.global_step} (epoch {self.current_epoch + 1}); what was learned up to the last "
-            "checkpoint is kept; try a lower --lr, or --clip-norm 1"
+            "checkpoint is kept; try a lower --lr or --clip-norm 1, with --redo"
         )
 
     def configure_optimizers(self) -> Any:

@@ -20,6 +20,7 @@ from visfeat.train.learner import Learner
 from visfeat.train.loggers import loggers
 from visfeat.train.settings import Settings
 
+_DEVICES = "there are auto, cpu, cuda, cuda:N and mps"
 CHECKPOINTS, LOGS = "checkpoints", "logs"
 LAST, BEST = "last", "best"
 _PRECISION = {"f32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -140,6 +141,8 @@ def _resumed(folder: Path) -> Path | None:
 def accelerator_of(settings: Settings) -> tuple[str, Any]:
     """Lightning's accelerator and devices; raises UsageError where there is no such GPU."""
     kind, _, index = settings.device.partition(":")
+    if index and not (kind == "cuda" and index.isdecimal()):
+        raise UsageError(f"--device {settings.device}: {_DEVICES}")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "auto":
         kind = "cuda" if gpus else "cpu"
@@ -153,7 +156,7 @@ def accelerator_of(settings: Settings) -> tuple[str, Any]:
         if not torch.backends.mps.is_available():
             raise UsageError("--device mps: torch finds no Metal device here; use --device cpu")
         return "mps", 1
-    raise UsageError(f"--device {settings.device}: there are auto, cpu, cuda, cuda:N and mps")
+    raise UsageError(f"--device {settings.device}: {_DEVICES}")
 
 
 def _checkpoints(settings: Settings, folder: Path, monitor: tuple[str, str] | None) -> list[ModelCheckpoint]:

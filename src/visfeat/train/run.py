@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from visfeat.errors import UsageError
+from visfeat.errors import UsageError, VisfeatError
 from visfeat.models.runs import CARD, RUNS, SETTINGS
 from visfeat.train.classifying import CACHE, train_classifier
 from visfeat.train.loggers import check_loggers
@@ -57,7 +57,7 @@ def train(settings: Settings, *, redo: bool = False, report: Report = lambda _: 
     started = time.monotonic()
     try:
         card = learn(settings, folder, report=report, bar=bar)
-    except UsageError:
+    except VisfeatError:
         _forget(folder)
         raise
     facts = {"seconds": round(time.monotonic() - started, 1), "settings": settings.digest}

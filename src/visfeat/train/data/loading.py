@@ -53,10 +53,12 @@ def load_samples(
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
+        if path.is_dir() and settings.labels != ("label",):
+            raise UsageError(f"--labels {','.join(settings.labels)}: columns of a table; {path} is a folder")
     if any(_is_idx(path) for path in paths):
         samples = _idx_samples(paths, settings, spec)
     else:
-        examples = [example for path in paths for example in _examples(path, settings)]
+        examples = [example for path in paths for example in _examples(path, settings.labels)]
         samples = _file_samples(examples, settings, spec, scratch, report)
     return _checked(samples, settings.heads) if check else samples
 
@@ -65,13 +67,11 @@ def _is_idx(path: Path) -> bool:
     return path.is_dir() and any(IMAGES in one.name.replace(".", "-") for one in path.iterdir())
 
 
-def _examples(path: Path, settings: Settings) -> list[Example]:
+def _examples(path: Path, labels: Sequence[str]) -> list[Example]:
     if path.is_dir():
-        if settings.labels != ("label",):
-            raise UsageError(f"--labels {','.join(settings.labels)}: columns of a table; {path} is a folder")
         return folder_examples(path)
     if path.suffix.lower() in TABLES:
-        return table_examples(path, settings.labels)
+        return table_examples(path, labels)
     raise UsageError(
         f"{path}: data are a folder with a folder per class, a .csv or .parquet of uri,label, or IDX files"
     )
@@ -130,10 +130,6 @@ def _file_samples(
             growing.append(result.samples)
     if rejected:
         report(f"{len(rejected):,} files left out, the first: {rejected[0][0]}: {rejected[0][2]}")
-    unreadable = sorted({one.label for one in examples} - {one.label for one, _, _ in kept})
-    if kept and unreadable:
-        first = _first(rejected, unreadable[0])
-        raise UsageError(f"none of the files of the class {unreadable[0]} could be read; {first}")
     pixels = _on_demand(decoder, kept) if settings.cache == "none" and kept else growing.finish()
     sources = _split(kept, settings)
     several = settings.multilabel or bool(settings.heads)
@@ -141,11 +137,6 @@ def _file_samples(
     source_of = np.repeat(np.arange(len(kept)), [count for _, _, count in kept])
     classes = tuple(sorted(names))
     return Samples(pixels, source_of, sources, classes, tuple(rejected), several, np.array(starts_s, np.float64))
-
-
-def _first(rejected: Sequence[tuple[str, str, str]], label: str) -> str:
-    """The first file of a label that was left out, with its reason."""
-    return next(f"{uri}: {reason}" for uri, found, reason in rejected if found == label)
 
 
 def _on_demand(decoder: FileDecoder, kept: Sequence[tuple[Example, str, int]]) -> FilePixels:
@@ -169,6 +160,10 @@ def _split(kept: Sequence[tuple[Example, str, int]], settings: Settings) -> tupl
 
 def _checked(samples: Samples, heads: Sequence[str]) -> Samples:
     """The samples, if they can be learned from; raises UsageError."""
+    readable = {one.label for one in samples.sources}
+    for uri, label, reason in samples.rejected:
+        if label not in readable:
+            raise UsageError(f"none of the files of the class {label} could be read; {uri}: {reason}")
     splits: tuple[Split, ...] = ("train", "val", "test")
     counts = {split: Counter({k: n for k, n in samples.balance(split).items() if n}) for split in splits}
     check_classes(counts.pop("train"), counts)

@@ -94,5 +94,5 @@ def check_classes(train: Counter[str], others: Mapping[Split, Counter[str]]) -> 
         unseen = sorted(set(counts) - set(train))
         if unseen:
             raise UsageError(
-                f"{len(unseen)} classes of the {split} split are never seen in training: {', '.join(unseen[:5])}"
+                f"classes of the {split} split that training never sees ({len(unseen)}): {', '.join(unseen[:5])}"
             )
