@@ -65,8 +65,8 @@ def mistakes_sheet(found: Evaluation) -> Image.Image:
 def html_page(found: Evaluation) -> str:
     """One file without anything from elsewhere; raises MissingExtra without matplotlib."""
     parts = list(_section(found, training=True))
-    for name, head in found.heads.items():
-        parts += [f"<h2>{escape(name)}</h2>", *_section(head, training=False)]
+    for name, one in found.heads.items():
+        parts += [f"<h2>{escape(name)}</h2>", *_section(one, training=False)]
     if found.rejected:
         rows = [[uri, label, reason] for uri, label, reason in found.rejected]
         parts += ["<h2>Files left out</h2>", _table(("file", "label", "reason"), rows)]

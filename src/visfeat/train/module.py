@@ -113,7 +113,7 @@ def scores(classes: int, *, multilabel: bool) -> MetricCollection:
 def head_scores(heads: Mapping[str, slice]) -> MetricCollection:
     """Top-1 of each head, and their mean, which is what counts."""
     each: dict[str, Metric] = {f"val_top1_{name}": HeadAccuracy([one]) for name, one in heads.items()}
-    return MetricCollection({"val_top1": HeadAccuracy(list(heads.values()))} | each)
+    return MetricCollection(dict({"val_top1": HeadAccuracy(list(heads.values()))}, **each))
 
 
 class HeadAccuracy(Metric):
