@@ -14,7 +14,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install -qq --no-input
 
-.PHONY: help demo test slow lint format bench wheel wheel-check clean
+.PHONY: help demo test slow tutorial lint format bench wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -28,6 +28,9 @@ test: $(VENV)/.all ## install everything, torch too, and run the tests
 
 slow: $(VENV)/.all ## run the tests that take longer
 	$(BIN)/python -m pytest -m slow
+
+tutorial: $(VENV)/.all ## run every command of docs/tutorial.md and compare what it prints
+	$(BIN)/python scripts/tutorial.py --check
 
 lint: $(VENV)/.all ## check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ def killed(options: Settings, where: Path, *, at: str, checkpoint: str | None = 
     while checkpoint is not None and child.poll() is None:
         if list(Path(options.out or "").glob(f"checkpoints/{checkpoint}")):
             break
+        # The child needs the cores.
+        time.sleep(0.01)
     assert child.poll() is None, "the child ended before it could be killed"
     child.kill()
     child.wait()
