@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from train_made import digits_folder
 from visfeat.train.run import train
 from visfeat.train.settings import Settings
