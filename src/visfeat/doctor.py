@@ -25,6 +25,8 @@ EXTRAS = {
     "use": ("sklearn",),
     "train": ("torch", "pytorch_lightning", "torchmetrics", "tensorboard"),
     "samples": ("skimage", "skvideo"),
+    "mlflow": ("mlflow",),
+    "wandb": ("wandb",),
 }
 """Modules that each extra brings."""
 

@@ -70,7 +70,7 @@ def test_reduced_precision_is_near_and_said(resnet):
 
 def test_a_batch_of_another_size_is_refused(resnet):
     network = TorchEngine().compile(resnet, options(resnet))
-    with pytest.raises(EngineError, match=r"\(4, T, H, W, 3\); got uint8 \(3, 1, 64, 64, 3\)"):
+    with pytest.raises(EngineError, match=r"\(4, T, H, W, C\); got uint8 \(3, 1, 64, 64, 3\)"):
         list(network.stream([(0, some_pixels(3))]))
 
 
