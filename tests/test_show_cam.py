@@ -100,8 +100,14 @@ def test_a_class_that_is_not_meant_for_sure_is_refused(card, wanted, words):
 
 def test_probabilities_are_softmax_also_of_large_values():
     assert probabilities(np.array([1000.0, 1000.0 + np.log(3)])) == pytest.approx([0.25, 0.75])
-    of_each = probabilities(np.array([0.0, np.log(3), -1000.0]), several=True)
+    of_each = probabilities(np.array([0.0, np.log(3), -1000.0]), groups=None)
     assert of_each == pytest.approx([0.5, 0.75, 0.0])
+
+
+def test_each_head_has_probabilities_of_its_own():
+    logits = np.array([[0.0, np.log(3), 5.0, 5.0]])
+    share = probabilities(logits, groups=(slice(0, 2), slice(2, 4)))
+    np.testing.assert_allclose(share, [[0.25, 0.75, 0.5, 0.5]])
 
 
 def test_the_bundled_network_explains_itself_without_torch(tmp_path):

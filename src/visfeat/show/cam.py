@@ -17,7 +17,7 @@ from visfeat.errors import MissingExtra, UsageError
 from visfeat.models.registry import source_of
 from visfeat.recipe import Recipe, recipe_of
 from visfeat.show.activations import activations, show_network
-from visfeat.show.classes import Asked, asked_class, has_several, logits_layer, probabilities
+from visfeat.show.classes import Asked, asked_class, class_groups, logits_layer, probabilities
 from visfeat.show.look import Look, Pixels, look
 from visfeat.show.occlusion import SQUARE_SHARE, Raster, occlusion
 
@@ -80,7 +80,7 @@ def _by_gradients(
     logits_layer(card)
     shown = look(path, opened.recipe, opened.preprocess, at_s)
     pixels = shown.normalized(card.input)
-    asked = asked_class(card, logits_of(opened.model, pixels), wanted, several=has_several(recipe.model))
+    asked = asked_class(card, logits_of(opened.model, pixels), wanted, groups=class_groups(recipe.model, card))
     name, heat = grad_cam(opened.model, pixels, asked.index, layer)
     return ClassMap(shown, asked, heat, f"Grad-CAM of layer {name}")
 
@@ -96,8 +96,8 @@ def _by_occlusion(
     prepared = prepare(recipe.but(layers=None), report=report, choose_layers=logits_layer)
     seen = show_network(path, prepared, at_s)
     card, layer = prepared.card, prepared.layers[0].name
-    several = has_several(recipe.model)
-    asked = asked_class(card, seen.values[layer].reshape(-1), wanted, several=several)
+    groups = class_groups(recipe.model, card)
+    asked = asked_class(card, seen.values[layer].reshape(-1), wanted, groups=groups)
     spec = prepared.preprocessor.spec
     side = min(spec.size_px)
     square = max(1, side // SQUARE_SHARE) if square_px is None else square_px
@@ -109,7 +109,7 @@ def _by_occlusion(
 
     def probability(inputs: Iterable[Pixels]) -> NDArray[np.float64]:
         values = activations(prepared, inputs)[layer]
-        return probabilities(values.reshape(len(values), -1), several=several)[:, asked.index]
+        return probabilities(values.reshape(len(values), -1), groups=groups)[:, asked.index]
 
     if len(pixels) > 1:
         report(f"{recipe.model} looks at the clip {1 + len(raster.squares())} times")

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from visfeat.card import ModelCard
 from visfeat.errors import UsageError, nearest_names
 from visfeat.models.runs import is_run, read_card, run_folder
+from visfeat.train.heads import head_slices
+
+Groups = tuple[slice, ...] | None
+"""Which classes exclude each other: all, those of each head, or none (None: several labels at once)."""
+
+ALL: Groups = (slice(None),)
 
 
 @dataclass(frozen=True)
@@ -23,33 +29,39 @@ class Asked:
 
 
 def asked_class(
-    card: ModelCard, logits: NDArray[np.floating[Any]], wanted: str | int | None = None, *, several: bool = False
+    card: ModelCard, logits: NDArray[np.floating[Any]], wanted: str | int | None = None, *, groups: Groups = ALL
 ) -> Asked:
     """The class that is meant, by default the most probable one; ``logits`` are ``(classes,)``.
 
     A name is one of the class's words (ImageNet's classes have several: "tench, Tinca tinca") or a part of just one
     class's name; a number counts from 0. Raises UsageError with the nearest names.
     """
-    share = probabilities(logits, several=several)
+    share = probabilities(logits, groups=groups)
     index = int(share.argmax()) if wanted is None else _index(card, str(wanted).strip(), len(share))
     name = card.class_names[index] if index < len(card.class_names) else f"class {index}"
     return Asked(index, name, float(share[index]))
 
 
-def has_several(model: str) -> bool:
-    """Whether a model is a run that was trained on several labels at once."""
+def class_groups(model: str, card: ModelCard) -> Groups:
+    """Which classes of a model exclude each other; only runs know of more than one group."""
     if not is_run(model) and not model.startswith("run/"):
-        return False
-    return bool(read_card(run_folder(model.removeprefix("run/"))).get("multilabel"))
+        return ALL
+    said = read_card(run_folder(model.removeprefix("run/")))
+    if said.get("multilabel"):
+        return None
+    heads = said.get("heads") or ()
+    return tuple(head_slices(card.class_names, heads).values()) or ALL
 
 
-def probabilities(logits: NDArray[np.floating[Any]], *, several: bool = False) -> NDArray[np.float64]:
-    """Softmax over the last axis, or where several classes may hold at once 1 / (1 + exp(-x)) of each."""
+def probabilities(logits: NDArray[np.floating[Any]], *, groups: Groups = ALL) -> NDArray[np.float64]:
+    """Softmax over the last axis within each group, or ``1 / (1 + exp(-x))`` of each class where there is none."""
     values = logits.astype(np.float64)
-    if several:
+    if groups is None:
         return np.exp(-np.logaddexp(0, -values))
-    powers = np.exp(values - values.max(axis=-1, keepdims=True))
-    share: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    share = np.zeros_like(values)
+    for group in groups:
+        powers = np.exp(values[..., group] - values[..., group].max(axis=-1, keepdims=True))
+        share[..., group] = powers / powers.sum(axis=-1, keepdims=True)
     return share
 
 
