@@ -15,11 +15,18 @@ from visfeat.models.registry import load_model
 transformers = pytest.importorskip("transformers")
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "image_size": 32}
+VJEPA2 = {
+    **{name: SMALL[name] for name in ("hidden_size", "num_hidden_layers", "num_attention_heads")},
+    **{"crop_size": 32, "patch_size": 16, "frames_per_clip": 4, "mlp_ratio": 2.0, "num_pooler_layers": 1},
+    **{"pred_hidden_size": 24, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1},
+}
 MODELS = {
     "VideoMAEForVideoClassification": SMALL | {"num_frames": 4, "patch_size": 16},
     "TimesformerForVideoClassification": SMALL | {"num_frames": 4, "patch_size": 16},
     "VivitForVideoClassification": SMALL | {"num_frames": 4, "tubelet_size": [2, 16, 16]},
     "VivitModel": SMALL | {"num_frames": 4, "tubelet_size": [2, 16, 16]},
+    "VJEPA2Model": VJEPA2,
+    "VJEPA2ForVideoClassification": VJEPA2,
 }
 SLOW = ("VideoMAEForVideoClassification", "VivitForVideoClassification")
 
@@ -40,7 +47,9 @@ def saved(name, folder):
     }
     if "Vivit" in name:
         processor |= {"offset": True, "rescale_factor": 1 / 127.5}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    # As its makers publish it: V-JEPA 2 has no image processor.
+    name_of_file = "video_preprocessor_config.json" if "VJEPA2" in name else "preprocessor_config.json"
+    (folder / name_of_file).write_text(json.dumps(processor))
     return module, f"hf/{folder}"
 
 
@@ -58,6 +67,10 @@ def test_a_packed_transformer_of_clips_equals_its_own_forward(tmp_path, name):
     if name == "VivitModel":
         spec = card.layer(card.default_layer)
         assert (spec.kind, spec.prefix_tokens, card.default_pool) == ("tokens", 1, "cls")
+    elif name == "VJEPA2Model":
+        # 2 tubes of 2 frames, 2 x 2 patches, and no class token.
+        spec = card.layer(card.default_layer)
+        assert (spec.kind, spec.shape, spec.prefix_tokens) == ("tokens", (8, 32), 0)
     else:
         assert len(card.class_names) == 2
     layer = card.logits_layer or card.default_layer

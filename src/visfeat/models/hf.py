@@ -52,8 +52,8 @@ class HuggingFaceModels:
         place = _place(request.name)
         with fetching(subject, configuration=True):
             config = transformers.AutoConfig.from_pretrained(place)
-            processor = _processor(place)
-        frames = clip_length(config)
+            frames = clip_length(config)
+            processor = _processor(place, of_clips=frames is not None)
         spec = _input_spec(processor, config, request.size_px)
         if frames is None:
             module = _sized(_tower(_build(place, config, request)), config, request)
@@ -155,12 +155,19 @@ def _class_names(config: Any) -> tuple[str, ...]:
     return tuple(str(names[index]) for index in sorted(names))
 
 
-def _processor(place: str) -> Mapping[str, Any]:
-    """The image processor's settings; empty where the model has none."""
+def _processor(place: str, *, of_clips: bool) -> Mapping[str, Any]:
+    """The settings of the image processor, of clips of the video processor; empty where the model has none.
+
+    Older models of clips have an image processor's file alone, newer ones (V-JEPA 2) a video processor's alone.
+    """
     from transformers import ImageProcessingMixin
+    from transformers.video_processing_utils import BaseVideoProcessor
 
     try:
-        settings, _ = ImageProcessingMixin.get_image_processor_dict(place)
+        if of_clips:
+            settings, _ = BaseVideoProcessor.get_video_processor_dict(place)
+        else:
+            settings, _ = ImageProcessingMixin.get_image_processor_dict(place)
     except OSError:
         return {}
     return dict(settings)
