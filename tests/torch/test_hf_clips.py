@@ -17,8 +17,14 @@ transformers = pytest.importorskip("transformers")
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "image_size": 32}
 VJEPA2 = {
     **{name: SMALL[name] for name in ("hidden_size", "num_hidden_layers", "num_attention_heads")},
-    **{"crop_size": 32, "patch_size": 16, "frames_per_clip": 4, "mlp_ratio": 2.0, "num_pooler_layers": 1},
-    **{"pred_hidden_size": 24, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1},
+    "crop_size": 32,
+    "patch_size": 16,
+    "frames_per_clip": 4,
+    "mlp_ratio": 2.0,
+    "num_pooler_layers": 1,
+    "pred_hidden_size": 24,
+    "pred_num_attention_heads": 2,
+    "pred_num_hidden_layers": 1,
 }
 MODELS = {
     "VideoMAEForVideoClassification": SMALL | {"num_frames": 4, "patch_size": 16},
