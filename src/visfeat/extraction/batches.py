@@ -30,18 +30,18 @@ def batches(entries: Iterable[Entry], *, rows: int, batch_size: int) -> Iterator
     for entry in entries:
         waiting.append(entry)
         if len(waiting) == rows:
-            yield waiting, stacked(waiting, batch_size)
+            yield waiting, stacked([one.input for one in waiting], batch_size)
             waiting = []
     if waiting:
-        yield waiting, stacked(waiting, batch_size)
+        yield waiting, stacked([one.input for one in waiting], batch_size)
 
 
-def stacked(entries: Sequence[Entry], batch_size: int) -> NDArray[np.uint8]:
-    """The entries' pixels, all views of each, as one batch uint8 ``(batch_size, T, height, width, 3)``, then zeros."""
-    views, *shape = entries[0].input.pixels.shape
+def stacked(inputs: Sequence[NetworkInput], batch_size: int) -> NDArray[np.uint8]:
+    """The inputs' pixels, all views of each, as one batch uint8 ``(batch_size, T, height, width, C)``, then zeros."""
+    views, *shape = inputs[0].pixels.shape
     batch = np.zeros((batch_size, *shape), dtype=np.uint8)
-    for n, entry in enumerate(entries):
-        batch[n * views : (n + 1) * views] = entry.input.pixels
+    for n, given in enumerate(inputs):
+        batch[n * views : (n + 1) * views] = given.pixels
     return batch
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visfeat.engine.prepare import Prepared
+from visfeat.extraction.batches import stacked
 from visfeat.extraction.inputs import NetworkInput
 from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.streaming.rows import StreamRow
@@ -204,12 +205,3 @@ class Batcher:
             if not self._aborted:
                 self._rows.extend(rows)
             self._changed.notify_all()
-
-
-def stacked(inputs: Sequence[NetworkInput], batch_size: int) -> NDArray[np.uint8]:
-    """The inputs' pixels, all views of each, as one batch uint8 ``(batch_size, T, height, width, C)``, then zeros."""
-    views, *shape = inputs[0].pixels.shape
-    batch = np.zeros((batch_size, *shape), dtype=np.uint8)
-    for n, given in enumerate(inputs):
-        batch[n * views : (n + 1) * views] = given.pixels
-    return batch
