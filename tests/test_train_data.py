@@ -21,7 +21,7 @@ from visfeat.train.data.ahead import ahead
 from visfeat.train.data.examples import folder_examples, table_examples
 from visfeat.train.data.idx import idx_pairs, read_idx, read_pair
 from visfeat.train.data.loading import load_samples
-from visfeat.train.data.pixels import Growing
+from visfeat.train.data.pixels import FilePixels, Growing
 from visfeat.train.data.splits import Unit, split_units
 from visfeat.train.settings import Settings
 
@@ -248,6 +248,18 @@ def test_clips_of_videos_and_no_pictures(tmp_path):
     assert samples.pixels.take([0]).shape == (1, 4, 16, 16, 3)
     assert np.bincount(samples.source_of).tolist() == [2, 2, 2, 2]
     assert samples.rejected[0][2] == "a still image, where the network sees clips"
+
+
+def test_without_a_cache_each_file_is_decoded_once_a_batch():
+    decoded = []
+
+    def decode(file):
+        decoded.append(file)
+        return np.full((3, 1, 2, 2, 3), 10 * file, np.uint8) + np.arange(3, dtype=np.uint8)[:, None, None, None, None]
+
+    pixels = FilePixels(decode, [(file, number) for file in range(2) for number in range(3)])
+    assert pixels.take(np.array([5, 0, 4, 1]))[:, 0, 0, 0, 0].tolist() == [12, 0, 11, 1]
+    assert decoded == [1, 0]
 
 
 def test_a_cache_that_outgrows_memory_goes_to_disk(tmp_path):

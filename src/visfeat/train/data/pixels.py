@@ -69,9 +69,10 @@ class FilePixels:
         return len(self._places)
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Array:
-        """Decode the files in which these samples are."""
-        places = (self._places[int(index)] for index in indices)
-        return np.stack([self._decode(file)[number] for file, number in places])
+        """Decode the files in which these samples are, each once."""
+        places = [self._places[int(index)] for index in indices]
+        decoded = {file: self._decode(file) for file in {file: None for file, _ in places}}
+        return np.stack([decoded[file][number] for file, number in places])
 
 
 class Growing:
