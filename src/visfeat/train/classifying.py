@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visfeat.train.augment import parse_augmentations
 from visfeat.train.batches import Batches
 from visfeat.train.build import Built, build, input_of
-from visfeat.train.data.examples import Split
+from visfeat.train.data.examples import SPLITS, Split
 from visfeat.train.data.loading import load_samples
 from visfeat.train.data.samples import Samples
 from visfeat.train.heads import head_slices
@@ -28,7 +28,6 @@ from visfeat.train.settings import Settings
 
 CACHE = "cache"
 METRICS = "metrics.json"
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def train_classifier(settings: Settings, folder: Path, *, report: Report, bar: bool) -> RunCard:

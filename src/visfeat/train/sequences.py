@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from visfeat.models.describe import seeded
 from visfeat.models.runs import SEQUENCE, WEIGHTS
 from visfeat.train.batches import Batch, Batches
-from visfeat.train.data.examples import Split
+from visfeat.train.data.examples import SPLITS, Split
 from visfeat.train.data.rows import Sequences, load_sequences
 from visfeat.train.data.splits import save_rejected, save_splits
 from visfeat.train.learner import Learner
@@ -129,8 +129,7 @@ def _batches(sequences: Sequences, split: Split, settings: Settings) -> Batches 
 
 
 def _sizes(sequences: Sequences) -> str:
-    splits: tuple[Split, ...] = ("train", "val", "test")
-    sizes = ", ".join(f"{len(sequences.indices(split)):,} {split}" for split in splits)
+    sizes = ", ".join(f"{len(sequences.indices(split)):,} {split}" for split in SPLITS)
     return f"sequences of {sequences.values.steps} rows of {len(sequences.sources):,} videos: {sizes}"
 
 
@@ -142,9 +141,8 @@ def _card(
     module: Reconstruction,
     fitted: Fitted,
 ) -> RunCard:
-    splits: tuple[Split, ...] = ("train", "val", "test")
     metrics: dict[str, float] = {}
-    for split in splits[1:]:
+    for split in SPLITS[1:]:
         batches = _batches(sequences, split, settings)
         if batches is not None:
             metrics |= {f"{split}_{name}": value for name, value in reconstruction_errors(module, batches).items()}
@@ -154,7 +152,7 @@ def _card(
         data=DataCard(
             sources=settings.data,
             digest=sequences.digest,
-            splits={split: len(sequences.indices(split)) for split in splits},
+            splits={split: len(sequences.indices(split)) for split in SPLITS},
             balance={},
             rejected=len(sequences.rejected),
         ),

@@ -15,6 +15,7 @@ from visfeat.media.item import MediaItem, path_of, uri_of
 from visfeat.train.heads import HEAD_SEPARATOR
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 _SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",

@@ -16,6 +16,7 @@ from visfeat.preprocess import Preprocessor
 from visfeat.train.data.ahead import ahead
 from visfeat.train.data.decoding import Decoded, FileDecoder, sampling_recipe
 from visfeat.train.data.examples import (
+    SPLITS,
     TABLES,
     Example,
     Split,
@@ -24,13 +25,7 @@ from visfeat.train.data.examples import (
     table_examples,
 )
 from visfeat.train.data.idx import IMAGES, idx_pairs, read_pair
-from visfeat.train.data.pixels import (
-    SHARE_OF_MEMORY,
-    FilePixels,
-    GrayPixels,
-    Growing,
-    free_memory_bytes,
-)
+from visfeat.train.data.pixels import SHARE_OF_MEMORY, FilePixels, GrayPixels, Growing, free_memory_bytes
 from visfeat.train.data.samples import Samples, Source
 from visfeat.train.data.splits import Unit, check_classes, split_units
 from visfeat.train.heads import head_slices, labels_in
@@ -164,8 +159,7 @@ def _checked(samples: Samples, heads: Sequence[str]) -> Samples:
     for uri, label, reason in samples.rejected:
         if label not in readable:
             raise UsageError(f"none of the files of the class {label} could be read; {uri}: {reason}")
-    splits: tuple[Split, ...] = ("train", "val", "test")
-    counts = {split: Counter({k: n for k, n in samples.balance(split).items() if n}) for split in splits}
+    counts = {split: Counter({k: n for k, n in samples.balance(split).items() if n}) for split in SPLITS}
     check_classes(counts.pop("train"), counts)
     for head, part in head_slices(samples.classes, heads).items():
         if part.stop - part.start < 2:

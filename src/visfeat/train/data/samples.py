@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.train.data.examples import (
-    Example,
-    Split,
-    labels_of,
-)
-from visfeat.train.data.pixels import (
-    Pixels,
-)
+from visfeat.train.data.examples import Example, Split, labels_of
+from visfeat.train.data.pixels import Pixels
 from visfeat.train.data.splits import save_rejected, save_splits
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
