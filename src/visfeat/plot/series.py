@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.pool import unit_length
+
 Floats = NDArray[np.float64]
 
 _INTERVALS_S = (Fraction(1), Fraction(1, 2), Fraction(1, 4), Fraction(1, 5), Fraction(1, 10))
@@ -55,9 +57,7 @@ def row_at(edges: Floats, at_s: float) -> int | None:
 
 def self_similarity(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The cosine of each of N rows (N, ...) with each: float32 ``(N, N)``; 0 for a vector of zeros."""
-    rows = np.asarray(values, np.float32).reshape(len(values), -1)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    unit = unit_length(np.asarray(values, np.float32).reshape(len(values), -1))
     similarity: NDArray[np.float32] = np.clip(unit @ unit.T, -1, 1)
     return similarity
 

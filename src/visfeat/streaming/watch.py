@@ -19,7 +19,7 @@ from visfeat.engine.prepare import Prepared
 from visfeat.errors import UsageError
 from visfeat.extraction.extractor import Extractor
 from visfeat.media.address import live_address
-from visfeat.search import find_row
+from visfeat.search import cosines, find_row
 from visfeat.store.feature_store import open_store
 from visfeat.store.reading import SpaceReader
 from visfeat.streaming.alarms import Alarms, Document
@@ -176,16 +176,10 @@ class _Watcher:
 
     def _scored(self, row: StreamRow) -> Moment:
         scores = self.known.scores(row.vector)
-        score = float(scores.max()) if self.example is None else _cosine(row.vector, self.example)
+        score = float(scores.max()) if self.example is None else float(cosines(row.vector[None], self.example)[0])
         wanted = self.top > 0 and self.events.is_beyond(score)
         nearest = self.known.described(scores, self.top) if wanted else ()
         return Moment(row.start_s, row.end_s, score, nearest)
-
-
-def _cosine(one: Vector, other: Vector) -> float:
-    a, b = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
-    lengths = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(a @ b / lengths) if lengths else 0.0
 
 
 def document_of(phase: Phase, event: Event, source: str, looks_for: str, threshold: float) -> dict[str, Any]:
