@@ -17,9 +17,10 @@ from visfeat.models.source import ModelRequest
 from visfeat.show.attention import rollout
 from visfeat.show.cam import class_map
 from visfeat.show.cam_figure import draw_class_map
-from visfeat.show.classes import asked_class, probabilities
+from visfeat.show.classes import asked_class
 from visfeat.show.heat import heated, scaled_up
 from visfeat.show.occlusion import Raster, occlusion
+from visfeat.train.heads import probabilities
 
 pytest.importorskip("matplotlib")
 BUNDLED = "bundled/efficientnet_lite0"

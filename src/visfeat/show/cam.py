@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.engine.activations import activations
 from visfeat.engine.loading import Report
 from visfeat.engine.prepare import prepare
 from visfeat.errors import MissingExtra, UsageError
 from visfeat.models.registry import source_of
 from visfeat.recipe import Recipe, recipe_of
-from visfeat.show.activations import activations, show_network
-from visfeat.show.classes import Asked, asked_class, class_groups, logits_layer, probabilities
+from visfeat.show.activations import show_network
+from visfeat.show.classes import Asked, asked_class, class_groups, logits_layer
 from visfeat.show.look import Look, Pixels, look
 from visfeat.show.occlusion import SQUARE_SHARE, Raster, occlusion
+from visfeat.train.heads import probabilities
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _by_occlusion(
     raster = Raster.of((len(pixels), *spec.size_px), square)
 
     def probability(inputs: Iterable[Pixels]) -> NDArray[np.float64]:
-        values = activations(prepared, inputs)[layer]
+        values = activations(prepared.network, inputs)[layer]
         return probabilities(values.reshape(len(values), -1), groups=groups)[:, asked.index]
 
     if len(pixels) > 1:

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 from visfeat.card import ModelCard
 from visfeat.errors import UsageError, nearest_names
 from visfeat.models.runs import is_run, read_card, run_folder
-from visfeat.train.heads import head_slices
-
-Groups = tuple[slice, ...] | None
-"""Which classes exclude each other: all, those of each head, or none (None: several labels at once)."""
-
-ALL: Groups = (slice(None),)
+from visfeat.train.heads import ALL, Groups, groups_of, probabilities
 
 
 @dataclass(frozen=True)
@@ -47,22 +42,7 @@ def class_groups(model: str, card: ModelCard) -> Groups:
     if not is_run(model) and not model.startswith("run/"):
         return ALL
     said = read_card(run_folder(model.removeprefix("run/")))
-    if said.get("multilabel"):
-        return None
-    heads = said.get("heads") or ()
-    return tuple(head_slices(card.class_names, heads).values()) or ALL
-
-
-def probabilities(logits: NDArray[np.floating[Any]], *, groups: Groups = ALL) -> NDArray[np.float64]:
-    """Softmax over the last axis within each group, or ``1 / (1 + exp(-x))`` of each class where there is none."""
-    values = logits.astype(np.float64)
-    if groups is None:
-        return np.exp(-np.logaddexp(0, -values))
-    share = np.zeros_like(values)
-    for group in groups:
-        powers = np.exp(values[..., group] - values[..., group].max(axis=-1, keepdims=True))
-        share[..., group] = powers / powers.sum(axis=-1, keepdims=True)
-    return share
+    return groups_of(card.class_names, said.get("heads") or (), multilabel=bool(said.get("multilabel")))
 
 
 def logits_layer(card: ModelCard) -> tuple[str, ...]:

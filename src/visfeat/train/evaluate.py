@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.engine.activations import activations
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import ModelError, UsageError
 from visfeat.models.packed import PackedModel
@@ -19,9 +20,8 @@ from visfeat.recipe import Recipe
 from visfeat.train.data.loading import load_samples
 from visfeat.train.data.samples import Samples
 from visfeat.train.evaluation import Evaluation, Mistake
-from visfeat.train.heads import head_slices, labels_in
+from visfeat.train.heads import groups_of, head_slices, labels_in, probabilities
 from visfeat.train.judging import judge, judge_labels, surest_mistakes
-from visfeat.train.metrics import softmax
 from visfeat.train.run_card import RunCard
 from visfeat.train.settings import Settings
 
@@ -96,37 +96,22 @@ def _logits_layer(folder: Path) -> str:
 def _logits(prepared: Prepared, samples: Samples, indices: NDArray[np.int64]) -> NDArray[np.float32]:
     """Logits float32 ``(N, classes)`` of these samples, by the packed network."""
     size = prepared.network.batch_size
-    layer = (prepared.recipe.layers or ())[0]
-
-    def batches() -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        for number, start in enumerate(range(0, len(indices), size)):
-            pixels = samples.pixels.take(indices[start : start + size])
-            padding = [(0, size - len(pixels)), *[(0, 0)] * (pixels.ndim - 1)]
-            yield number, np.pad(pixels, padding)
-
-    found = {number: np.asarray(outputs[layer]) for number, outputs in prepared.network.stream(batches())}
-    values = np.concatenate([found[number] for number in sorted(found)])[: len(indices)]
+    layer = prepared.layers[0].name
+    parts = (indices[start : start + size] for start in range(0, len(indices), size))
+    values = activations(prepared.network, (one for part in parts for one in samples.pixels.take(part)))[layer]
     return values.reshape(len(indices), -1).astype(np.float32)
 
 
 def _answers(samples: Samples, indices: NDArray[np.int64], card: RunCard, logits: NDArray[np.float32]) -> _Answers:
     sources, first = np.unique(samples.source_of[indices], return_index=True)
     place = np.searchsorted(sources, samples.source_of[indices])
-    probabilities = _probabilities(card, logits).astype(np.float64)
+    shares = probabilities(logits, groups=groups_of(card.classes, card.heads, multilabel=card.multilabel))
     mean = np.zeros((len(sources), len(card.classes)))
-    np.add.at(mean, place, probabilities)
+    np.add.at(mean, place, shares)
     mean /= np.bincount(place)[:, None]
     known = [samples.sources[n] for n in sources]
     groups = np.array([one.group or one.content_hash for one in known])
-    return _Answers(samples, indices, probabilities, sources, mean, samples.targets()[indices][first], groups)
-
-
-def _probabilities(card: RunCard, logits: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-    """Of each class; those of each head add up to 1."""
-    if card.multilabel:
-        return np.asarray(1 / (1 + np.exp(-logits)))
-    parts = head_slices(card.classes, card.heads).values() or [slice(0, len(card.classes))]
-    return np.concatenate([softmax(logits[:, part]) for part in parts], axis=1)
+    return _Answers(samples, indices, shares, sources, mean, samples.targets()[indices][first], groups)
 
 
 def _evaluation(common: Evaluation, card: RunCard, answers: _Answers) -> Evaluation:

@@ -27,9 +27,9 @@ class Interval:
 
 
 def softmax(logits: Floats) -> Floats:
-    """``exp(x_k) / sum_j exp(x_j)`` of each row ``(N, K)``."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    """``exp(x_k) / sum_j exp(x_j)`` over the last axis ``(..., K)``."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def confusion_matrix(targets: Ints, predicted: Ints, classes: int) -> Ints:
