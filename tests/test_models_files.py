@@ -9,9 +9,9 @@ from openvino import opset13 as ops
 from test_packed import a_packed_model
 from visfeat.engine.network import NetworkOptions
 from visfeat.engine.openvino import OpenvinoEngine
-from visfeat.errors import ModelError, UnknownLayer, UsageError
+from visfeat.errors import ModelError, UnknownLayer, UnknownModel, UsageError
 from visfeat.models.openvino_runtime import ov
-from visfeat.models.registry import load_model
+from visfeat.models.registry import load_model, source_of
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.standard_normal((8, 3, 3, 3)).astype(np.float32)
@@ -138,3 +138,11 @@ def test_a_packed_file_is_of_one_size(tmp_path):
     assert load_model(path, size_px=64) == a_packed_model()
     with pytest.raises(UsageError, match="packed for 64 x 64 pixels; pack it anew: visfeat pack timm/some --size 96"):
         load_model(path, size_px=96)
+
+
+def test_a_run_of_nearly_that_name_is_offered(tmp_path, monkeypatch):
+    (tmp_path / "runs/birds-cnn").mkdir(parents=True)
+    (tmp_path / "runs/birds-cnn/model.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownModel, match="no model 'runs/birds'; did you mean runs/birds-cnn"):
+        source_of("runs/birds")

@@ -43,7 +43,7 @@ def print_run(run: Run) -> None:
     """The summary of an extraction."""
     facts: list[tuple[str, object]] = [("store", run.store), ("recipe", f"{run.recipe.title} ({run.recipe.digest})")]
     facts += [(name, number) for name, number in run.items.items() if number or name == "done"]
-    facts += [("rows", run.rows), ("seconds", round(run.elapsed_s, 1))]
+    facts += [("rows", run.rows), ("seconds", f"{run.elapsed_s:.1f}")]
     print_facts(facts)
     if not run.dry and (run.items["failed"] or run.items["partial"]):
         _console().print(Text(f"visfeat failures {run.store} says what went wrong"))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from visfeat.errors import MissingExtra, UnknownModel, nearest_names
 from visfeat.models.bundled import BundledModels
@@ -103,11 +103,19 @@ def _entry_of(model: str) -> tuple[Plugin, str]:
         return table[prefix], name
     if _FUNCTION.fullmatch(model):
         return table["own"], model
-    hint = nearest_names(prefix, table) if slash else _with_sources(model)
+    hint = (_runs_beside(model) or nearest_names(prefix, table)) if slash else _with_sources(model)
     raise UnknownModel(
         f"no model {model!r}{hint} (a model is SOURCE/NAME with a source of {', '.join(table)}, a file .vfmodel, .onnx "
         "or .xml, the folder of a trained run, or package.module:function; visfeat models PATTERN lists names)"
     )
+
+
+def _runs_beside(model: str) -> str:
+    """The nearest of the trained runs in the folder where this one would lie; empty where there are none."""
+    path = PurePath(model)
+    folder = Path(path.parent).expanduser()
+    runs = [str(path.parent / entry.name) for entry in folder.iterdir() if is_run(str(entry))] if folder.is_dir() else []
+    return nearest_names(model, runs)
 
 
 def _with_sources(name: str) -> str:
