@@ -114,8 +114,8 @@ def _runs_beside(model: str) -> str:
     """The nearest of the trained runs in the folder where this one would lie; empty where there are none."""
     path = PurePath(model)
     folder = Path(path.parent).expanduser()
-    runs = [str(path.parent / entry.name) for entry in folder.iterdir() if is_run(str(entry))] if folder.is_dir() else []
-    return nearest_names(model, runs)
+    found = folder.iterdir() if folder.is_dir() else ()
+    return nearest_names(model, [str(path.parent / entry.name) for entry in found if is_run(str(entry))])
 
 
 def _with_sources(name: str) -> str:
