@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from visfeat.durations import moment
 from visfeat.errors import UsageError
-from visfeat.plot.clock import check_moment, clock, moment_s, ticks_s
+from visfeat.plot.clock import check_moment, clock, ticks_s
 from visfeat.plot.motion import best_measure, frame_difference
 from visfeat.plot.series import binned, edges_s, evenly, interval_for, row_at, self_similarity
 from visfeat.plot.thumbnails import Gallery, Span, apart, slots
@@ -70,10 +71,12 @@ def test_rows_stand_for_the_time_up_to_the_next():
 
 def test_times_are_read_and_written():
     assert [clock(t) for t in (0, 59.96, 60, 3600, 0.25)] == ["0:00", "1:00", "1:00", "1:00:00", "0:00.2"]
-    assert moment_s("12.5s") == moment_s("12.5") == moment_s("0:12.5") == Fraction(25, 2)
-    assert moment_s("1:02:03") == 3723
-    assert moment_s("0") == moment_s("0.0s") == 0
-    assert [moment_s(text) for text in ("cat.png", "1:", "1:75", "-3s", "")] == [None] * 5
+    assert moment("12.5s") == moment("12.5") == moment("0:12.5") == Fraction(25, 2)
+    assert moment("1:02:03") == 3723
+    assert moment("0") == moment("0.0s") == moment("0 min") == 0
+    for text in ("cat.png", "1:", "1:75", "-3s", "", "0x", "0mms"):
+        with pytest.raises(ValueError, match="is not a duration|more than 0"):
+            moment(text)
     with pytest.raises(UsageError, match=r"--query 9s: v.mp4 goes from 0 to 5 s"):
         check_moment(9, 5, video="v.mp4")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from visfeat.durations import seconds
+from visfeat.durations import moment, seconds
 from visfeat.errors import UsageError
 
 
@@ -17,10 +17,11 @@ def duration_s(text: str, *, option: str) -> Fraction:
 
 
 def moment_s(text: str, *, option: str) -> Fraction:
-    """Seconds after the first frame, as ``duration_s`` takes them, or 0; raises UsageError."""
-    if text.strip().rstrip("smihn ").strip("0.") == "" and text.strip()[:1] == "0":
-        return Fraction(0)
-    return duration_s(text, option=option)
+    """Seconds after the first frame: as ``duration_s`` takes them, 0, or 1:05; raises UsageError."""
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: {error}") from None
 
 
 def words(text: str | None) -> tuple[str, ...] | None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-
-from visfeat.durations import seconds
 from visfeat.errors import UsageError
 
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
-_ZERO = re.compile(r"0+(\.0*)?(s|ms)?")
-_CLOCK = re.compile(r"\d+(:[0-5]?\d){1,2}(\.\d+)?")
 
 
 def clock(time_s: float) -> str:
@@ -37,23 +31,6 @@ def ticks_s(length_s: float, most: int) -> list[float]:
     while length_s / step >= most:
         step *= 2
     return [round(number * step, 1) for number in range(int(length_s / step + 1e-9) + 1)]
-
-
-def moment_s(text: str) -> Fraction | None:
-    """Exact seconds from 12.5s, 0s, 2min, 1:05 or 1:02:05; None where the text is no time.
-
-    >>> moment_s("1:05.5"), moment_s("0s"), moment_s("cat.png")
-    (Fraction(131, 2), Fraction(0, 1), None)
-    """
-    text = text.strip()
-    if _ZERO.fullmatch(text):
-        return Fraction(0)
-    if _CLOCK.fullmatch(text):
-        return sum((Fraction(part) * 60**power for power, part in enumerate(reversed(text.split(":")))), Fraction(0))
-    try:
-        return seconds(text)
-    except ValueError:
-        return None
 
 
 def check_moment(at_s: float, length_s: float, *, video: str) -> None:

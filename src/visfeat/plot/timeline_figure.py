@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.durations import moment
 from visfeat.errors import UsageError, naming
 from visfeat.figure import ACCENT, CURVE, FAINT, INK, PALE, new_figure, printable, shortened
 from visfeat.media.item import uri_of
-from visfeat.plot.clock import check_moment, clock, moment_s
+from visfeat.plot.clock import check_moment, clock
 from visfeat.plot.features import Choice, VideoRows, identified, rows_of
 from visfeat.plot.panels import counted, headline, shot_bars, tidy, time_axis
 from visfeat.plot.series import Floats, binned, ceiling, edges_s, row_at
@@ -91,10 +92,10 @@ def _asked(query: str | os.PathLike[str] | float) -> float | str:
     path = os.fspath(query)
     if os.path.isfile(path):
         return path
-    moment = moment_s(path)
-    if moment is None:
-        raise UsageError(f"--query {path}: neither an image file nor a moment such as 12.5s or 1:05")
-    return float(moment)
+    try:
+        return float(moment(path))
+    except ValueError:
+        raise UsageError(f"--query {path}: neither an image file nor a moment such as 12.5s or 1:05") from None
 
 
 def _similarity(rows: VideoRows, seen: Seen, asked: float | str) -> Similarity:
