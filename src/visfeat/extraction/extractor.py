@@ -21,14 +21,14 @@ from visfeat.decode.pillow_rgb import rgb_of
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.engine.resolve_shots import shot_fields
-from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError, naming
+from visfeat.errors import BrokenMedia, UsageError, naming
 from visfeat.extraction.flow import no_motion
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.extraction.pooled_features import pooled_pictures, pooled_video
 from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.frames import NO_INDEX, NO_TIME, Features, Frame, FrameBatch, Label
-from visfeat.media.item import Kind, MediaItem, uri_of
-from visfeat.media.read import identify
+from visfeat.media.item import Kind, MediaItem
+from visfeat.media.read import identify_path
 from visfeat.models.lstm import with_run
 from visfeat.recipe import SAMPLING_FIELDS, Recipe, recipe_of
 from visfeat.sample import evenly_spaced
@@ -106,7 +106,7 @@ class Extractor:
         recipe = recipe_of(self.recipe, sampling)
         recipe = recipe.but(**shot_fields(recipe))
         with naming(path):
-            item, content = _identified(path)
+            item, content = identify_path(path)
             if item.kind is Kind.IMAGE:
                 recipe = recipe.but(animations="video")
             options = replace(self._options, stream=recipe.stream, animations=recipe.animations)
@@ -138,7 +138,7 @@ class Extractor:
         """One picture of any kind; for a network of clips as one that stands still."""
         if isinstance(picture, str | os.PathLike):
             with naming(picture):
-                item, content = _identified(picture)
+                item, content = identify_path(picture)
                 with closing(open_decoder(item, content, self._options)) as decoder:
                     frame = FrameBatch.of(next(decoder.frames()))
         else:
@@ -202,14 +202,6 @@ class Extractor:
             else np.zeros((0, *shape), dtype=dtype)
             for layer, shape in self._prepared.row_shapes.items()
         }
-
-
-def _identified(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
-    """The item behind a path, with an image's content."""
-    item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
-    if item.kind is Kind.IGNORED:
-        raise UnsupportedMedia("neither an image nor a video")
-    return item, content
 
 
 def _rgb_of(picture: Picture, index: int) -> NDArray[np.uint8]:

@@ -10,11 +10,13 @@ from typing import BinaryIO
 
 from visfeat.errors import MediaError, UnsupportedMedia
 from visfeat.media.hash import hash_of_bytes, hash_of_file
-from visfeat.media.item import Kind, MediaItem
+from visfeat.media.item import Kind, MediaItem, uri_of
 from visfeat.media.sniff import HEAD_BYTES, sniff
 
 MAX_IMAGE_BYTES = 1 << 30
 """Larger image files are refused: their whole content is held in memory."""
+
+NEITHER = "neither an image nor a video"
 
 _REASONS = {
     errno.EACCES: "no permission to read it",
@@ -44,6 +46,14 @@ def identify(item: MediaItem) -> tuple[MediaItem, bytes | None]:
         raise MediaError(_reason(item.path, error)) from None
     except ValueError:
         raise MediaError("no file can have this name: it holds a zero byte") from None
+
+
+def identify_path(path: str | os.PathLike[str]) -> tuple[MediaItem, bytes | None]:
+    """The image or video behind a path, as ``identify`` gives it; raises MediaError, also for what is neither."""
+    item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
+    if item.kind is Kind.IGNORED:
+        raise UnsupportedMedia(NEITHER)
+    return item, content
 
 
 def _read(item: MediaItem, file: BinaryIO) -> tuple[MediaItem, bytes | None]:

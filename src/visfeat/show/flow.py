@@ -13,12 +13,11 @@ import numpy as np
 from visfeat.card import InputSpec
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
-from visfeat.errors import BrokenMedia, UnsupportedMedia, naming
+from visfeat.errors import BrokenMedia, naming
 from visfeat.flow.field import Flow, FlowEstimator, Picture, magnitude_px
 from visfeat.flow.motion import Motion, motion_of
 from visfeat.frames import Frame
-from visfeat.media.item import Kind, MediaItem, uri_of
-from visfeat.media.read import identify
+from visfeat.media.read import identify_path
 from visfeat.preprocess import Preprocessor
 from visfeat.sample import OnDisplay, Sample, Sampler
 
@@ -78,9 +77,7 @@ def flow_moments(
     sampler = Between(start_s, end_s) if times_s is None else OnDisplay(times_s)
     found = False
     with naming(path):
-        item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
-        if item.kind is Kind.IGNORED:
-            raise UnsupportedMedia("neither an image nor a video")
+        item, content = identify_path(path)
         with closing(open_decoder(item, content, DecodeOptions(animations="video"))) as decoder:
             for before, after in _pairs(decoder.frames(), sampler, end_s):
                 found = True

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from visfeat.card import InputSpec
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
-from visfeat.errors import BrokenMedia, UnsupportedMedia, UsageError, naming
+from visfeat.errors import BrokenMedia, UsageError, naming
 from visfeat.extraction.inputs import NetworkInput, network_inputs
 from visfeat.flow.color_wheel import colored
 from visfeat.flow.field import from_bytes
-from visfeat.media.item import Kind, MediaItem, uri_of
-from visfeat.media.read import identify
+from visfeat.media.read import identify_path
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
 
@@ -63,9 +62,7 @@ def look(path: str | os.PathLike[str], recipe: Recipe, preprocess: Preprocessor,
     there.
     """
     with naming(path):
-        item, content = identify(MediaItem(uri_of(path), size_bytes=0, mtime_ns=0))
-        if item.kind is Kind.IGNORED:
-            raise UnsupportedMedia("neither an image nor a video")
+        item, content = identify_path(path)
         options = DecodeOptions(reducible_to_px=preprocess.reducible_to_px, stream=recipe.stream)
         with closing(open_decoder(item, content, options)) as decoder:
             one_by_one = recipe.but(stride=1) if preprocess.spec.clip_frames > 1 else _every_frame(recipe)

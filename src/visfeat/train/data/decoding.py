@@ -13,7 +13,7 @@ from visfeat.decode import DecodeOptions, open_decoder
 from visfeat.errors import MediaError
 from visfeat.extraction.inputs import network_inputs
 from visfeat.media.item import Kind, MediaItem, path_of
-from visfeat.media.read import identify
+from visfeat.media.read import NEITHER, identify
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
 from visfeat.train.settings import Settings
@@ -58,7 +58,7 @@ class FileDecoder:
         try:
             item, content = identify(MediaItem(uri, 0, 0))
             if item.kind is Kind.IGNORED:
-                return Decoded(uri, reason="neither an image nor a video")
+                return Decoded(uri, reason=NEITHER)
             if item.kind is Kind.IMAGE and self._recipe.clip is not None:
                 return Decoded(uri, item.content_hash, reason="a still image, where the network sees clips")
             return self._samples(item, content)
