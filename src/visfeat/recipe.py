@@ -11,7 +11,7 @@ import json
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -266,7 +266,7 @@ class Recipe(BaseModel):
         try:
             return cls(**options)
         except ValidationError as error:
-            raise UsageError(_complaint(error)) from None
+            raise UsageError(complaint(error, cls.model_fields)) from None
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Recipe:
@@ -278,7 +278,7 @@ class Recipe(BaseModel):
         try:
             return cls.model_validate({"name": path.stem} | fields)
         except ValidationError as error:
-            raise UsageError(f"recipe {path}: {_complaint(error)}") from None
+            raise UsageError(f"recipe {path}: {complaint(error, cls.model_fields)}") from None
 
     def to_toml(self) -> str:
         """The recipe as TOML that ``from_toml`` reads back; open fields are left out."""
@@ -327,21 +327,21 @@ def in_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def read_options(path: Path) -> dict[str, Any]:
-    """What a recipe file says, in its own words; raises UsageError."""
+def read_options(path: Path, *, subject: str = "recipe ") -> dict[str, Any]:
+    """What a file of options says, in its own words; raises UsageError, with ``subject`` before the path."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"recipe {path}: cannot be read ({error})") from None
+        raise UsageError(f"{subject}{path}: cannot be read ({error})") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"recipe {path}: not valid TOML ({error})") from None
+        raise UsageError(f"{subject}{path}: not valid TOML ({error})") from None
 
 
-def _complaint(error: ValidationError) -> str:
-    """The first of pydantic's complaints as one line that names the option."""
+def complaint(error: ValidationError, known: Iterable[str], called: Callable[[str], str] = str) -> str:
+    """The first of pydantic's complaints as one line that names the option; ``called`` says how users call a field."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][:1])
     if first["type"] == "extra_forbidden":
-        return f"there is no option {where!r}{nearest_names(where, Recipe.model_fields)}"
+        return f"there is no option {where!r}{nearest_names(where, known)}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    return f"{called(where)}: {message}" if where else message

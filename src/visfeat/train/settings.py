@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +14,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from visfeat.durations import positive_fraction, seconds
-from visfeat.errors import UsageError, nearest_names
-from visfeat.recipe import Fit, Interpolation
+from visfeat.errors import UsageError
+from visfeat.recipe import Fit, Interpolation, complaint, read_options
 
 Cache = Literal["auto", "ram", "disk", "none"]
 Schedule = Literal["onecycle", "cosine", "constant"]
@@ -177,7 +176,7 @@ class Settings(Architecture):
         try:
             return cls(**{name: value for name, value in options.items() if value is not None})
         except ValidationError as error:
-            raise UsageError(_complaint(error)) from None
+            raise UsageError(complaint(error, cls.model_fields, option)) from None
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str], **options: Any) -> Settings:
@@ -186,18 +185,13 @@ class Settings(Architecture):
         Paths of data are relative to the file. Raises UsageError.
         """
         path = Path(path)
-        try:
-            said = _fields(tomllib.loads(path.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: cannot be read ({error})") from None
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{path}: not valid TOML ({error})") from None
+        said = _fields(read_options(path, subject=""))
         said["data"] = tuple(os.path.join(path.parent, source) for source in said.get("data", ()))
         given = {name: value for name, value in options.items() if value is not None}
         try:
             return cls(**({"out": os.path.join("runs", path.stem)} | said | given))
         except ValidationError as error:
-            raise UsageError(f"{path}: {_complaint(error)}") from None
+            raise UsageError(f"{path}: {complaint(error, cls.model_fields, option)}") from None
 
 
 def option(field: str) -> str:
@@ -213,12 +207,3 @@ def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
         name = "every_s" if name == "every" else name
         fields[name] = tuple(value.split(",")) if name in _LISTS and isinstance(value, str) else value
     return fields
-
-
-def _complaint(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][:1])
-    if first["type"] == "extra_forbidden":
-        return f"there is no option {where!r}{nearest_names(where, Settings.model_fields)}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{option(where)}: {message}" if where else message
