@@ -58,30 +58,11 @@ def fit(
 
     Raises UsageError for a device that is not there, OutOfMemory, and TrainingError for a loss that is no number.
     """
-    accelerator, devices = accelerator_of(settings)
     monitor = module.monitor if val is not None else None
     checkpoints = _checkpoints(settings, folder / CHECKPOINTS, monitor)
+    callbacks = [*checkpoints, *_stopping(settings, monitor), _Lines(settings, report)]
     with _quiet(), _memory(settings):
-        trainer = pl.Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            precision=_PRECISION[settings.precision],  # type: ignore[arg-type]
-            max_epochs=settings.epochs,
-            gradient_clip_val=settings.clip_norm,
-            callbacks=[
-                *checkpoints,
-                *_stopping(settings, monitor),
-                _Lines(settings, report),
-            ],
-            logger=loggers(settings, folder / LOGS),
-            log_every_n_steps=max(1, min(50, len(train))),
-            enable_progress_bar=bar,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            deterministic="warn" if accelerator == "gpu" else True,
-            default_root_dir=folder,
-        )
+        trainer = _trainer(settings, folder, callbacks, batches=len(train), bar=bar)
         train.rank, train.world = trainer.global_rank, trainer.world_size
         train.at_step(lambda: trainer.global_step)
         resumed = _resumed(folder / CHECKPOINTS)
@@ -100,6 +81,27 @@ def fit(
         epochs=trainer.current_epoch,
         steps=trainer.global_step,
         device=str(trainer.strategy.root_device),
+    )
+
+
+def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], *, batches: int, bar: bool) -> pl.Trainer:
+    """Lightning's, as the settings say; ``batches`` an epoch has. Raises UsageError as ``accelerator_of`` does."""
+    accelerator, devices = accelerator_of(settings)
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        precision=_PRECISION[settings.precision],  # type: ignore[arg-type]
+        max_epochs=settings.epochs,
+        gradient_clip_val=settings.clip_norm,
+        callbacks=callbacks,
+        logger=loggers(settings, folder / LOGS),
+        log_every_n_steps=max(1, min(50, batches)),
+        enable_progress_bar=bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        deterministic="warn" if accelerator == "gpu" else True,
+        default_root_dir=folder,
     )
 
 
