@@ -15,7 +15,7 @@ from visfeat.models.registry import load_model, source_of
 from visfeat.models.source import ModuleModel
 from visfeat.models.weights import head_of
 from visfeat.recipe import Recipe
-from visfeat.train.known import known_input
+from visfeat.train.known import BUNDLED, bundled_module, known_input
 from visfeat.train.models.c3d import C3d
 from visfeat.train.models.cnn import Cnn
 from visfeat.train.models.cnn_lstm import CnnLstm, SequenceOptions
@@ -23,7 +23,7 @@ from visfeat.train.settings import Settings
 
 CNN_SIDE_PX, BACKBONE_SIDE_PX, C3D_SIDE_PX = 28, 64, 112
 CLIP_FRAMES, CLIP_FPS, LSTM_FPS = 16, 15.0, 5.0
-DEFAULT_BACKBONE = "bundled/efficientnet_lite0"
+DEFAULT_BACKBONE = BUNDLED
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,7 @@ def _known(settings: Settings, spec: InputSpec, classes: int) -> Built:
 
 
 def _load(name: str, settings: Settings) -> ModuleModel:
-    if name == "bundled/efficientnet_lite0":
-        from visfeat.train.known import bundled_module
-
+    if name == BUNDLED:
         return bundled_module(settings.weights, size_px=settings.size)
     if not source_of(name)[0].needs_torch:
         raise UsageError(f"{name}: a packed model cannot be trained; name a model of timm, torchvision or your own")
