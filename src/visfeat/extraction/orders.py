@@ -23,6 +23,7 @@ from visfeat.views import whole_rows
 
 if TYPE_CHECKING:
     from visfeat.store.feature_store import FeatureStore
+    from visfeat.store.writer import StoreWriter
 
 
 @dataclass
@@ -89,17 +90,9 @@ class FeatureOrder:
     @contextmanager
     def lane(self, site: Site, outcomes: dict[str, Status], progress: Progress, settings: Settings) -> Iterator[Lane]:
         """A lane with a writer of its own."""
-        prepared = self._prepared
-        writer = site.store.writer(
-            prepared.recipe,
-            layers=[LayerShape(name, shape) for name, shape in prepared.row_shapes.items()],
-            facts=prepared.facts,
-            card_toml=prepared.card.to_toml(),
-            redo=settings.redo,
-        )
-        with writer:
+        with writer_of(site.store, self._prepared, redo=settings.redo) as writer:
             before = {} if settings.redo else outcomes
-            yield FeatureLane(prepared, writer, before, progress, found=site.found, shots=site.shots)
+            yield FeatureLane(self._prepared, writer, before, progress, found=site.found, shots=site.shots)
 
     def smaller(self, error: OutOfMemory, settings: Settings) -> FeatureOrder:
         """Half of the batch that did not fit, in whole rows of several views; a row that does not fit is an end."""
@@ -109,6 +102,14 @@ class FeatureOrder:
         size = whole_rows(error.batch_size // 2, multiple)
         settings.report(f"{error}; starting its batches anew with {size} at a time")
         return FeatureOrder(self._wanted.but(batch_size=size), settings)
+
+
+def writer_of(store: FeatureStore, prepared: Prepared, *, redo: bool = False) -> StoreWriter:
+    """A writer of the rows that a prepared network makes; raises StoreError."""
+    layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
+    return store.writer(
+        prepared.recipe, layers=layers, facts=prepared.facts, card_toml=prepared.card.to_toml(), redo=redo
+    )
 
 
 class ShotOrder:

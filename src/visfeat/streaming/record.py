@@ -16,6 +16,7 @@ import numpy as np
 
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import UsageError
+from visfeat.extraction.orders import writer_of
 from visfeat.extraction.progress import Progress
 from visfeat.extraction.run import DEFAULT_STORE, Run
 from visfeat.frames import StreamInfo
@@ -24,7 +25,7 @@ from visfeat.media.hash import hash_of_bytes
 from visfeat.media.item import Kind, MediaItem
 from visfeat.recipe import Recipe, recipe_of, run_options
 from visfeat.store.feature_store import FeatureStore
-from visfeat.store.records import ItemRecord, LayerShape, Rows, Status
+from visfeat.store.records import ItemRecord, Rows, Status
 from visfeat.store.writer import StoreWriter
 from visfeat.streaming.batcher import OnFull
 from visfeat.streaming.drive import Drive
@@ -86,7 +87,7 @@ def record(  # noqa: PLR0913 (as extract: what a run can be told, all by name)
     stream = Stream(prepared=prepared, max_latency_s=max_latency_s, on_full=on_full or usual_on_full(address))
     opened = FeatureStore.create_or_open(Path(store or said.get("store", DEFAULT_STORE)))
     progress = Progress(total=1)
-    with _writer(opened, prepared) as writer:
+    with writer_of(opened, prepared) as writer:
         recording = _Recording(writer, stream, frames, prepared, item_of(address, frames.format), progress)
         completed = Drive(stream, frames, recording.take).run(
             silence_s=silence_of(bound_s), tick=lambda: on_progress(progress)
@@ -127,11 +128,6 @@ def check_bounds(live_s: Fraction | float | None, max_frames: int | None) -> Non
         raise UsageError(f"--for {live_s}: must be more than 0 s")
     if max_frames is not None and max_frames < 1:
         raise UsageError(f"--max-frames {max_frames}: must be at least 1")
-
-
-def _writer(store: FeatureStore, prepared: Prepared) -> StoreWriter:
-    layers = [LayerShape(name, shape) for name, shape in prepared.row_shapes.items()]
-    return store.writer(prepared.recipe, layers=layers, facts=prepared.facts, card_toml=prepared.card.to_toml())
 
 
 @dataclass
