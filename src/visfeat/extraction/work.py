@@ -48,7 +48,7 @@ class Worker:
         try:
             item, content = identify(task.item)
         except Exception as error:  # noqa: BLE001 (one strange file must not end the run)
-            self._refuse(task.item, task, Status.FAILED, _reason(task.item, error))
+            self._refuse(task.item, task, Status.FAILED, reason_of(task.item, error))
             return
         if item.kind is Kind.IGNORED:
             self._refuse(item, task, Status.IGNORED)
@@ -76,7 +76,7 @@ class Worker:
             with closing(open_decoder(item, content, options)) as decoder:
                 return decoder.info
         except Exception as error:  # noqa: BLE001 (its features are there; only the header's facts stay unknown)
-            _reason(item, error)
+            reason_of(item, error)
             return None
 
     def _decode(self, item: MediaItem, content: bytes | None, options: DecodeOptions, feeds: list[Feed]) -> None:
@@ -95,7 +95,7 @@ class Worker:
                     group.each(lambda feed: feed.finish(decoder))
         except Exception as error:  # noqa: BLE001 (one strange file must not end the run, nor a decoder's bug)
             if not self._stopping.is_set():
-                group.fail(_reason(item, error))
+                group.fail(reason_of(item, error))
         finally:
             for feed in feeds:
                 feed.close()
@@ -120,7 +120,7 @@ class _Group:
                 feed.breaks(error)
             except Exception as error:  # noqa: BLE001 (what is wrong with it may be wrong for one recipe alone)
                 self.feeds.remove(feed)
-                _tell(feed, _reason(self._item, error))
+                _tell(feed, reason_of(self._item, error))
 
     def feed(self, frame: Frame) -> None:
         """Feed each with a frame."""
@@ -137,7 +137,7 @@ def _tell(feed: Feed, reason: str) -> None:
         feed.fail(reason)
 
 
-def _reason(item: MediaItem, error: Exception) -> str:
+def reason_of(item: MediaItem, error: Exception) -> str:
     """Why an item failed; an error that no decoder is meant to raise is logged with its place."""
     if isinstance(error, MediaError):
         return str(error)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from visfeat.card import InputSpec
 from visfeat.decode import DecodeOptions, open_decoder
-from visfeat.errors import MediaError
 from visfeat.extraction.inputs import network_inputs
-from visfeat.media.item import Kind, MediaItem, path_of
+from visfeat.extraction.work import reason_of
+from visfeat.media.item import Kind, MediaItem
 from visfeat.media.read import NEITHER, identify
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
@@ -55,19 +55,16 @@ class FileDecoder:
 
     def __call__(self, uri: str) -> Decoded:
         """Read, hash and decode a file; whatever is wrong with it becomes its reason."""
+        item = MediaItem(uri, 0, 0)
         try:
-            item, content = identify(MediaItem(uri, 0, 0))
+            item, content = identify(item)
             if item.kind is Kind.IGNORED:
                 return Decoded(uri, reason=NEITHER)
             if item.kind is Kind.IMAGE and self._recipe.clip is not None:
                 return Decoded(uri, item.content_hash, reason="a still image, where the network sees clips")
             return self._samples(item, content)
-        except MediaError as error:
-            return Decoded(uri, reason=str(error))
-        except MemoryError:
-            return Decoded(uri, reason="not enough memory to decode it")
         except Exception as error:  # noqa: BLE001 (one strange file must not end the run, nor a decoder's bug)
-            return Decoded(uri, reason=f"{type(error).__name__}: {error} ({path_of(uri)})")
+            return Decoded(uri, reason=reason_of(item, error))
 
     def _samples(self, item: MediaItem, content: bytes | None) -> Decoded:
         with closing(open_decoder(item, content, self._options)) as decoder:
