@@ -8,6 +8,33 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+SMALL_MEMORY = '''
+from visfeat.engine.openvino import OpenvinoEngine
+from visfeat.errors import OutOfMemory
+
+
+class SmallMemory:
+    """OpenVINO that has room for two pictures, or two rows of several views."""
+
+    name = "small"
+
+    def compile(self, model, options):
+        network = OpenvinoEngine().compile(model, options)
+        if network.batch_size > 2 * options.batch_multiple:
+            network.stream = self.too_much(network.batch_size)
+        return network
+
+    @staticmethod
+    def too_much(batch_size):
+        def stream(batches):
+            next(iter(batches))
+            raise OutOfMemory(f"no room for {batch_size} pictures", batch_size=batch_size)
+            yield
+
+        return stream
+'''
+"""The source of an engine."""
+
 
 def write_package(folder: Path, name: str, source: str, entry_points: Mapping[str, Mapping[str, str]]) -> None:
     """The module ``name`` with its metadata."""

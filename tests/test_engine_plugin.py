@@ -6,39 +6,13 @@ import json
 
 import visfeat as vf
 from media_made import encoded, photo
-from plugin_made import python, write_package
-
-ENGINE = '''
-from visfeat.engine.openvino import OpenvinoEngine
-from visfeat.errors import OutOfMemory
-
-
-class SmallMemory:
-    """OpenVINO that has room for two pictures."""
-
-    name = "small"
-
-    def compile(self, model, options):
-        network = OpenvinoEngine().compile(model, options)
-        if network.batch_size > 2 * options.batch_multiple:
-            network.stream = self.too_much(network.batch_size)
-        return network
-
-    @staticmethod
-    def too_much(batch_size):
-        def stream(batches):
-            next(iter(batches))
-            raise OutOfMemory(f"no room for {batch_size} pictures", batch_size=batch_size)
-            yield
-
-        return stream
-'''
+from plugin_made import SMALL_MEMORY, python, write_package
 
 
 def test_out_of_memory_keeps_the_views_of_a_row_together(tmp_path):
     package, store = tmp_path / "site", tmp_path / "s.vf"
     package.mkdir()
-    write_package(package, "small", ENGINE, {"visfeat.engines": {"small": "small:SmallMemory"}})
+    write_package(package, "small", SMALL_MEMORY, {"visfeat.engines": {"small": "small:SmallMemory"}})
     (tmp_path / "a.jpg").write_bytes(encoded(photo(), "JPEG"))
     command = ["-m", "visfeat.cli.main", "extract", str(tmp_path / "a.jpg"), "--store", str(store), "--json"]
     result = python(package, *command, "--engine", "small", "--batch-size", "13", "--crops", "3")
@@ -52,7 +26,7 @@ def test_out_of_memory_halves_the_batch(tmp_path):
     package, media, store = tmp_path / "site", tmp_path / "media", tmp_path / "s.vf"
     package.mkdir()
     media.mkdir()
-    write_package(package, "small", ENGINE, {"visfeat.engines": {"small": "small:SmallMemory"}})
+    write_package(package, "small", SMALL_MEMORY, {"visfeat.engines": {"small": "small:SmallMemory"}})
     for n in range(3):
         (media / f"{n}.jpg").write_bytes(encoded(photo(seed=n), "JPEG"))
     command = ["-m", "visfeat.cli.main", "extract", str(media), "--store", str(store), "--json"]

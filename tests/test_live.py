@@ -15,7 +15,6 @@ import pytest
 
 from media_made import number_in, opened, times, write_numbered, write_video
 from servers_made import http_videos, rtsp_video, serving
-from stream_made import piped
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.live import LiveDecoder
 from visfeat.errors import BrokenMedia, MediaError, UnsupportedMedia, UsageError
@@ -25,15 +24,6 @@ from visfeat.streaming.source import live_source, source_of
 
 PIPE = LiveAddress("-", "pipe")
 TWO_THREADS = DecodeOptions(threads=2)
-
-
-@pytest.fixture
-def pipe():
-    """Makes pipes that are closed afterwards."""
-    made = []
-    yield lambda *about: made.append(piped(*about)) or made[-1]
-    for one in made:
-        one.close()
 
 
 def transport_stream(path: Path, count: int, **options) -> bytes:

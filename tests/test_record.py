@@ -21,7 +21,7 @@ import pytest
 from extract_made import RECIPE, MeanColor
 from media_made import opened
 from servers_made import http_videos, serving
-from stream_made import CLIPS, COMMAND, gray, piped, prepared_with, write_levels
+from stream_made import CLIPS, COMMAND, gray, prepared_with, write_levels
 from visfeat.cli.live import is_live
 from visfeat.errors import MediaError, UsageError
 from visfeat.extraction.extractor import Extractor
@@ -41,15 +41,6 @@ PATIENCE_S = 60
 @pytest.fixture(scope="module")
 def video(tmp_path_factory) -> Path:
     return write_levels(tmp_path_factory.mktemp("record") / "a.ts", 100, keyframe_every=10)
-
-
-@pytest.fixture
-def pipe():
-    """Makes pipes that are closed afterwards."""
-    made = []
-    yield lambda *about: made.append(piped(*about)) or made[-1]
-    for one in made:
-        one.close()
 
 
 def only_item(store: FeatureStore) -> dict:
