@@ -37,9 +37,6 @@ _SETTINGS = {
     "swin3d_b": _SWIN,
 }
 
-NAMES = tuple(_SETTINGS)
-"""All of torchvision's networks of clips."""
-
 
 _S3D_PARTS = (
     (r"^base\.", "features."),
