@@ -32,7 +32,7 @@ from visfeat.media.read import identify_path
 from visfeat.models.lstm import with_run
 from visfeat.recipe import SAMPLING_FIELDS, Recipe, recipe_of
 from visfeat.sample import evenly_spaced
-from visfeat.shots.detect import shots_of_item
+from visfeat.shots.detect import Shot, shots_of_item
 from visfeat.shots.ensure import times_in_shots
 from visfeat.shots.transnetv2 import ShotDetector
 from visfeat.temporal.pooling import PooledRecipe, resolve_pooled
@@ -110,8 +110,9 @@ class Extractor:
             if item.kind is Kind.IMAGE:
                 recipe = recipe.but(animations="video")
             options = replace(self._options, stream=recipe.stream, animations=recipe.animations)
+            shots = self._shots(item, recipe)
             with closing(open_decoder(item, content, options)) as decoder:
-                times_s = self._times_in_shots(item, recipe, decoder)
+                times_s = _times_in_shots(shots, recipe, decoder)
                 values, given, labels = self._run(network_inputs(decoder, recipe, self._preprocess, times_s=times_s))
             if not given:
                 raise BrokenMedia("no frame to extract")
@@ -127,7 +128,7 @@ class Extractor:
             for layer, rows in values.items()
         }
         if self._pooled is not None:
-            found = pooled_video(path, found, replace(self._pooled, recipe=recipe))
+            found = pooled_video(path, found, replace(self._pooled, recipe=recipe), shots)
         return next(iter(found.values())) if len(found) == 1 else found
 
     @property
@@ -175,14 +176,11 @@ class Extractor:
         ordered = [results[number] for number in sorted(results)]
         return self._joined(ordered, len(seen)), seen, sum((batch.labels for batch in ordered), ())[: len(seen)]
 
-    def _times_in_shots(self, item: MediaItem, recipe: Recipe, decoder: Decoder) -> Iterator[Fraction] | None:
-        """When to look, for a recipe that takes frames by shot: those are found first; an animation is one shot."""
-        if recipe.frames_per_shot is None:
+    def _shots(self, item: MediaItem, recipe: Recipe) -> tuple[Shot, ...] | None:
+        """The shots of a video, in a decode of their own; None where nobody asks, and of an animation, which is one."""
+        if item.kind is not Kind.VIDEO or (recipe.frames_per_shot is None and recipe.segments is None):
             return None
-        if item.kind is not Kind.VIDEO:
-            return evenly_spaced(recipe.frames_per_shot, decoder.measure_duration_s())
-        shots = shots_of_item(item, self._shot_detector, stream=recipe.stream).shots
-        return times_in_shots(shots, recipe.frames_per_shot)
+        return shots_of_item(item, self._shot_detector, stream=recipe.stream).shots
 
     @cached_property
     def _shot_detector(self) -> ShotDetector:
@@ -202,6 +200,15 @@ class Extractor:
             else np.zeros((0, *shape), dtype=dtype)
             for layer, shape in self._prepared.row_shapes.items()
         }
+
+
+def _times_in_shots(shots: Sequence[Shot] | None, recipe: Recipe, decoder: Decoder) -> Iterator[Fraction] | None:
+    """When to look, for a recipe that takes frames by shot."""
+    if recipe.frames_per_shot is None:
+        return None
+    if shots is None:
+        return evenly_spaced(recipe.frames_per_shot, decoder.measure_duration_s())
+    return times_in_shots(shots, recipe.frames_per_shot)
 
 
 def _rgb_of(picture: Picture, index: int) -> NDArray[np.uint8]:

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.errors import UnsupportedMedia
 from visfeat.frames import Features
-from visfeat.shots.detect import detect_shots
+from visfeat.shots.detect import Shot
 from visfeat.temporal.pooling import PooledRecipe
 from visfeat.temporal.rows import Values
-from visfeat.temporal.segments import RowTimes, ShotSpans, pool_rows, segments_of, spans_of
+from visfeat.temporal.segments import RowTimes, pool_rows, segments_of, spans_of
 
 log = logging.getLogger(__name__)
 
 
 def pooled_video(
-    path: str | os.PathLike[str], rows: Mapping[str, Features], pooled: PooledRecipe
+    path: str | os.PathLike[str], rows: Mapping[str, Features], pooled: PooledRecipe, shots: Sequence[Shot] | None
 ) -> dict[str, Features]:
-    """The pooled rows of a video, by layer, from its rows; shots are found in a decode of their own."""
+    """The pooled rows of a video, by layer, from its rows; ``shots``, where the recipe asks, None of an animation."""
     first = next(iter(rows.values()))
     times = RowTimes(first.start_s, first.end_s, first.frame_index)
     recipe = pooled.recipe
-    shots = None if recipe.segments is None else _shots(path, recipe.stream)
-    segments, without = segments_of(times, shots)
+    spans = None if recipe.segments is None or shots is None else spans_of(shots)
+    segments, without = segments_of(times, spans)
     if without:
         log.warning("%s: %d of %d shots have no row", os.fspath(path), without, without + len(segments))
     found = {}
@@ -43,14 +42,6 @@ def pooled_video(
             recipe_digest=recipe.digest,
         )
     return found
-
-
-def _shots(path: str | os.PathLike[str], stream: int | None) -> ShotSpans | None:
-    """The shots of a video; None of an animation, which is one."""
-    try:
-        return spans_of(detect_shots(path, stream=stream))
-    except UnsupportedMedia:
-        return None
 
 
 def pooled_pictures(rows: Mapping[str, Values], pooled: PooledRecipe) -> dict[str, NDArray[np.floating]]:
