@@ -15,7 +15,7 @@ from visfeat.plot.panels import counted, headline, shot_bars, tidy, time_axis
 from visfeat.plot.series import edges_s, self_similarity
 from visfeat.plot.thumbnails import Span
 from visfeat.plot.watch import known_shots
-from visfeat.shots.detect import THRESHOLD, Shot, shots_of
+from visfeat.shots.detect import Shot, shots_of_item
 from visfeat.shots.transnetv2 import ShotDetector
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def selfsim(
     shots = known_shots(store, item)
     if shots is None:
         with naming(video):
-            shots = shots_of(item.path, ShotDetector(), threshold=THRESHOLD).shots
+            shots = shots_of_item(item, ShotDetector()).shots
     _draw(figure, os.path.basename(item.path), rows, shots)
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -57,21 +57,17 @@ def known_shots(store: str | os.PathLike[str] | None, item: MediaItem) -> tuple[
 def watch(item: MediaItem, shots: tuple[Shot, ...] | None) -> Seen:
     """Decode a video once; its shots are found on the way where they are not given. Raises MediaError."""
     watcher = _Watcher()
-    tracker = None if shots is not None else ShotTracker(ShotDetector())
-    with closing(open_decoder(item, None, DecodeOptions())) as decoder:
-        try:
-            for frame in decoder.frames():
-                once = frame.converted_once()
-                watcher.feed(once)
-                if tracker is not None:
-                    tracker.feed(once)
-            found = tracker.finish() if tracker is not None else shots or ()
-        finally:
+    with ExitStack() as stack:
+        tracker = None if shots is not None else stack.enter_context(closing(ShotTracker(ShotDetector())))
+        decoder = stack.enter_context(closing(open_decoder(item, None, DecodeOptions())))
+        for frame in decoder.frames():
+            once = frame.converted_once()
+            watcher.feed(once)
             if tracker is not None:
-                tracker.close()
+                tracker.feed(once)
         return Seen(
             length_s=float(watcher.end_s),
-            shots=found,
+            shots=tracker.finish() if tracker is not None else shots or (),
             frame_start_s=np.array(watcher.starts_s),
             motion=np.array(watcher.motion),
             motion_label=watcher.measure.label,
