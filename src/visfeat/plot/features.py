@@ -113,8 +113,7 @@ def _is_meant(space: Space, recipe: Choice) -> bool:
         return True
     if isinstance(recipe, Recipe):
         return space.stored.digest == recipe.digest
-    text = os.fspath(recipe)
-    return space.stored.recipe.name == text or space.stored.digest.startswith(text)
+    return space.stored.goes_by(os.fspath(recipe))
 
 
 def _extracted(item: MediaItem, recipe: Choice, layer: str | None, most: int | None) -> VideoRows:

@@ -105,3 +105,7 @@ class StoredRecipe:
     def title(self) -> str:
         """The recipe's name, or its model where it has none."""
         return self.recipe.title
+
+    def goes_by(self, text: str) -> bool:
+        """Whether a text means this recipe: its name, its digest, or the digest's beginning."""
+        return self.recipe.name == text or self.digest.startswith(text)

@@ -64,7 +64,7 @@ def _fits(space: Space, *, model: str | None, layer: str | None, recipe: str | N
     return (
         (model is None or space.stored.recipe.model == model)
         and (layer is None or space.layer.layer == layer)
-        and (recipe is None or space.stored.recipe.name == recipe or space.stored.digest.startswith(recipe))
+        and (recipe is None or space.stored.goes_by(recipe))
     )
 
 
