@@ -14,12 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from torchvision import models
+
 import visfeat as vf
 from benchmarks.child import ROOT
 from benchmarks.machine import warn_if_busy
 from benchmarks.made_videos import RATES, VARIABLE, Made, make
 from visfeat.engine.prepare import prepare
-from visfeat.models.torchvision_clips import NAMES
 from visfeat.presets import presets
 from visfeat.recipe import Recipe
 
@@ -68,7 +69,9 @@ def main() -> int:
     parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     warn_if_busy()
-    known = (*(f"torchvision/{name}" for name in NAMES), *PRESETS) if options.all else FEW
+    known = (
+        (*(f"torchvision/{name}" for name in models.list_models(module=models.video)), *PRESETS) if options.all else FEW
+    )
     videos = {rate: make(Made(rate, options.seconds), ROOT / "build" / "videos") for rate in options.rates}
     print(HEADING)
     for name in options.names or known:

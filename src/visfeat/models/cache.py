@@ -20,7 +20,7 @@ from visfeat.models.source import with_seed
 
 _LIBRARIES = ("torch", "torchvision", "timm", "transformers", "open_clip_torch", "openvino")
 _ZOOS = ("timm", "torchvision", "hf", "open_clip", "i3d")
-_MODELS, _COMPILED = "packed", "compiled"
+_MODELS = "packed"
 PACKING_VERSION = 1
 """Raised when packing the same model comes to give another graph or card."""
 
@@ -35,11 +35,6 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/visfeat"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "visfeat"
-
-
-def compiled_folder() -> Path:
-    """Where engines may keep compiled graphs; counted and cleared with the rest."""
-    return cache_folder() / _COMPILED
 
 
 def cache_key(
@@ -96,9 +91,7 @@ def clear_cache() -> int:
 
 
 def _cached_files() -> list[Path]:
-    folder = cache_folder()
-    compiled = (folder / _COMPILED).rglob("*")
-    return [path for path in (*(folder / _MODELS).glob(f"*{SUFFIX}*"), *compiled) if path.is_file()]
+    return [path for path in (cache_folder() / _MODELS).glob(f"*{SUFFIX}*") if path.is_file()]
 
 
 def _path(key: str) -> Path:

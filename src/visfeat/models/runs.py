@@ -29,6 +29,8 @@ SETTINGS = "train.toml"
 """What the run was asked to do; there from its first second on."""
 RUNS = "runs"
 """The folder in which runs lie unless said otherwise."""
+_SOURCE = "run/"
+"""What stands before a run's name in the card of its network."""
 
 
 class TrainedRuns:
@@ -60,12 +62,17 @@ def is_run(model: str) -> bool:
     return bool(model) and any((Path(model).expanduser() / name).is_file() for name in (CARD, SETTINGS))
 
 
+def names_run(model: str) -> bool:
+    """Whether a model's name means a run: its path, or ``run/NAME`` as cards have it."""
+    return model.startswith(_SOURCE) or is_run(model)
+
+
 def run_folder(name: str) -> Path:
-    """The folder of a finished run: the path, else that name in the folder runs.
+    """The folder of a finished run: the path, else that name in the folder runs; ``run/`` may stand before it.
 
     Raises UnknownModel where there is none, ModelError where its training has not ended.
     """
-    path = Path(name).expanduser()
+    path = Path(name.removeprefix(_SOURCE)).expanduser()
     for folder in (path, Path(RUNS) / path):
         if (folder / CARD).is_file():
             return folder

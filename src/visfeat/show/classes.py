@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visfeat.card import ModelCard
 from visfeat.errors import UsageError, nearest_names
-from visfeat.models.runs import is_run, read_card, run_folder
+from visfeat.models.runs import names_run, read_card, run_folder
 from visfeat.train.heads import ALL, Groups, groups_of, probabilities
 
 
@@ -39,9 +39,9 @@ def asked_class(
 
 def class_groups(model: str, card: ModelCard) -> Groups:
     """Which classes of a model exclude each other; only runs know of more than one group."""
-    if not is_run(model) and not model.startswith("run/"):
+    if not names_run(model):
         return ALL
-    said = read_card(run_folder(model.removeprefix("run/")))
+    said = read_card(run_folder(model))
     return groups_of(card.class_names, said.get("heads") or (), multilabel=bool(said.get("multilabel")))
 
 

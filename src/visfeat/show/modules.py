@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from visfeat.engine.prepare import resolve
 from visfeat.errors import UsageError
 from visfeat.models.registry import load_model
-from visfeat.models.runs import is_run
+from visfeat.models.runs import names_run
 from visfeat.models.source import ModuleModel
 from visfeat.preprocess import Preprocessor
 from visfeat.recipe import Recipe
@@ -37,7 +37,7 @@ def open_module(recipe: Recipe) -> OpenModel:
 
 def _module(recipe: Recipe) -> ModuleModel:
     name = recipe.model
-    if is_run(name) or name.startswith("run/"):
+    if names_run(name):
         from visfeat.train.reopening import module_of_run
 
         return module_of_run(name)

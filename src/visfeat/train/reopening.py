@@ -15,7 +15,7 @@ from visfeat.train.settings import Settings
 
 def module_of_run(name: str) -> ModuleModel:
     """A trained run's module with its weights; raises UnknownModel, ModelError, MissingExtra."""
-    folder = run_folder(name.removeprefix("run/"))
+    folder = run_folder(name)
     card = RunCard.load(folder)
     if card.input is None or not (folder / WEIGHTS).is_file():
         raise ModelError(f"{name}: this run has no network over pictures ({card.architecture.model})")
