@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from visfeat.errors import UsageError
 from visfeat.media.find import find_media
-from visfeat.media.item import MediaItem, path_of, uri_of
+from visfeat.media.item import MediaItem, path_of
+from visfeat.media.table import TableRow, read_table, text_in, uri_beside
 from visfeat.train.heads import HEAD_SEPARATOR
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-_SPLITS: dict[str, Split] = {
+SPLIT_WORDS: dict[str, Split] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -24,7 +25,7 @@ _SPLITS: dict[str, Split] = {
     "validation": "val",
     "test": "test",
 }
-TABLES = (".csv", ".parquet")
+"""What people call the splits."""
 LABEL_SEPARATOR = "|"
 """Between the labels of a file that has several."""
 
@@ -47,8 +48,8 @@ def folder_examples(folder: Path) -> list[Example]:
     parts = _folders(folder)
     if not parts:
         raise UsageError(f"{folder}: has no folders in it; a folder per class is expected, or a table of uri,label")
-    if all(part.name.lower() in _SPLITS for part in parts):
-        named = ((part, _SPLITS[part.name.lower()]) for part in parts)
+    if all(part.name.lower() in SPLIT_WORDS for part in parts):
+        named = ((part, SPLIT_WORDS[part.name.lower()]) for part in parts)
         return [example for part, split in named for example in _classes(part, split)]
     return _classes(folder, None)
 
@@ -60,7 +61,7 @@ def table_examples(path: Path, labels: Sequence[str] = ("label",)) -> list[Examp
 
     Raises UsageError for a missing column, a row without a label, an unknown split, or a file that is not there.
     """
-    rows = _read_csv(path, labels) if path.suffix.lower() == ".csv" else _read_parquet(path, labels)
+    rows = read_table(path, ("uri", *labels), ("split", "group"))
     examples = [_example(path, number, row, labels) for number, row in enumerate(rows, start=1)]
     missing = [(number, one) for number, one in enumerate(examples, start=1) if not os.path.exists(path_of(one.uri))]
     if missing:
@@ -96,9 +97,9 @@ def _classes(folder: Path, split: Split | None) -> list[Example]:
     return examples
 
 
-def _label(path: Path, number: int, row: Mapping[str, Any], columns: Sequence[str]) -> str:
+def _label(path: Path, number: int, row: TableRow, columns: Sequence[str]) -> str:
     """The label, or of several columns what they say, joined; empty where none says anything."""
-    said = {name: "" if row.get(name) is None else str(row[name]).strip() for name in columns}
+    said = {name: text_in(row, name) for name in columns}
     if len(columns) == 1:
         return said[columns[0]]
     for name, label in said.items():
@@ -109,50 +110,17 @@ def _label(path: Path, number: int, row: Mapping[str, Any], columns: Sequence[st
     return LABEL_SEPARATOR.join(f"{name}{HEAD_SEPARATOR}{label}" for name, label in said.items() if label)
 
 
-def _example(path: Path, number: int, row: Mapping[str, Any], labels: Sequence[str]) -> Example:
-    uri, label = str(row.get("uri") or "").strip(), _label(path, number, row, labels)
+def _example(path: Path, number: int, row: TableRow, labels: Sequence[str]) -> Example:
+    uri, label = text_in(row, "uri"), _label(path, number, row, labels)
     if not uri or not label:
         raise UsageError(f"{path}: row {number} has no {'uri' if not uri else ' or '.join(labels)}")
-    said = str(row.get("split") or "").strip().lower()
-    if said and said not in _SPLITS:
+    said = text_in(row, "split").lower()
+    if said and said not in SPLIT_WORDS:
         raise UsageError(f"{path}: row {number}: the split {said!r} is none of train, val and test")
-    local = path_of(uri)
     group = row.get("group")
     return Example(
-        uri_of(local if os.path.isabs(local) else path.parent / local),
+        uri_beside(path, uri),
         label,
-        _SPLITS.get(said),
+        SPLIT_WORDS.get(said),
         None if group in (None, "") else str(group),
     )
-
-
-def _read_csv(path: Path, labels: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    import csv
-
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _check_columns(path, reader.fieldnames or (), labels)
-            return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from None
-
-
-def _read_parquet(path: Path, labels: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from None
-    _check_columns(path, table.column_names, labels)
-    columns = ("uri", *labels, "split", "group")
-    rows: list[Mapping[str, Any]] = table.select([name for name in columns if name in table.column_names]).to_pylist()
-    return rows
-
-
-def _check_columns(path: Path, names: Sequence[str], labels: Sequence[str]) -> None:
-    missing = [name for name in ("uri", *labels) if name not in names]
-    if missing:
-        raise UsageError(f"{path}: has no column {missing[0]} (there are {', '.join(names) or 'none'})")

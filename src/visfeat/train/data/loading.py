@@ -12,18 +12,11 @@ from numpy.typing import NDArray
 
 from visfeat.card import InputSpec
 from visfeat.errors import UsageError
+from visfeat.media.table import TABLES
 from visfeat.preprocess import Preprocessor
 from visfeat.train.data.ahead import ahead
 from visfeat.train.data.decoding import Decoded, FileDecoder, sampling_recipe
-from visfeat.train.data.examples import (
-    SPLITS,
-    TABLES,
-    Example,
-    Split,
-    folder_examples,
-    labels_of,
-    table_examples,
-)
+from visfeat.train.data.examples import SPLITS, Example, Split, folder_examples, labels_of, table_examples
 from visfeat.train.data.idx import IMAGES, idx_pairs, read_pair
 from visfeat.train.data.pixels import SHARE_OF_MEMORY, FilePixels, GrayPixels, Growing, free_memory_bytes
 from visfeat.train.data.samples import Samples, Source
