@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from media_made import photo
+from visfeat.class_groups import probabilities
 from visfeat.cli.main import main
 from visfeat.errors import UsageError
 from visfeat.extraction.extractor import Extractor
@@ -20,7 +21,6 @@ from visfeat.show.cam_figure import draw_class_map
 from visfeat.show.classes import asked_class
 from visfeat.show.heat import heated, scaled_up
 from visfeat.show.occlusion import Raster, occlusion
-from visfeat.train.heads import probabilities
 
 pytest.importorskip("matplotlib")
 BUNDLED = "bundled/efficientnet_lite0"

@@ -99,6 +99,10 @@ class ModelCard(BaseModel):
     """Whether the model's own embedding is L2-normalized (CLIP)."""
     logits_layer: str | None = None
     class_names: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    """Columns of labels with a softmax of their own, where there are several; classes are called ``column=label``."""
+    multilabel: bool = False
+    """Whether each class holds or not, whatever the others do."""
     versions: dict[str, str] = {}
     """Versions of the libraries that made it (torch, timm, openvino)."""
     card_version: int = CARD_VERSION

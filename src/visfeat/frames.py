@@ -120,7 +120,7 @@ class FrameBatch:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One of the network's own class names, with its softmax probability."""
+    """One of the network's own class names, with its probability: by softmax, of several labels at once by sigmoid."""
 
     name: str
     probability: float

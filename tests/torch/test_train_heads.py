@@ -14,7 +14,10 @@ from PIL import Image
 
 from visfeat.errors import UsageError
 from visfeat.extraction.extractor import Extractor
+from visfeat.extraction.run import extract
+from visfeat.models.registry import load_model
 from visfeat.show.evaluation_report import html_page
+from visfeat.store.feature_store import open_store
 from visfeat.train.evaluate import evaluate
 from visfeat.train.module import HeadAccuracy
 from visfeat.train.run import train
@@ -86,6 +89,16 @@ def test_evaluate_measures_each_head_over_the_files_that_have_a_label(run):
 
 def test_the_features_are_one_vector(run):
     assert Extractor(str(run.folder), layers=("fc1",))([np.zeros((8, 8, 3), np.uint8)]).shape == (1, 128)
+
+
+def test_extracted_labels_are_the_likeliest_of_each_head(run, tmp_path):
+    picture = str(run.folder.parent / "squares" / "red_large_0.png")
+    # A copy that knows nothing of the run's folder.
+    load_model(str(run.folder)).save(tmp_path / "squares.vfmodel")
+    extract([picture], store=tmp_path / "f.vf", model=str(tmp_path / "squares.vfmodel"), top=1)
+    (labels,) = open_store(tmp_path / "f.vf").features()[1]["labels"].to_pylist()
+    assert [one["name"] for one in labels] == ["color=red", "size=large"]
+    assert all(0.5 < one["probability"] <= 1 for one in labels)
 
 
 def test_parquet_says_the_same(run, tmp_path):

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torchmetrics.functional import classification as tm
 
+from visfeat.class_groups import softmax
 from visfeat.train.curves import precision_recall, reliability
-from visfeat.train.metrics import classification, confusion_matrix, multilabel, per_class, softmax
+from visfeat.train.metrics import classification, confusion_matrix, multilabel, per_class
 
 CLASSES = 8
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.class_groups import ALL, Groups, card_groups, likeliest, probabilities
 from visfeat.engine.network import Outputs
 from visfeat.engine.prepare import Prepared
 from visfeat.frames import Label
@@ -54,7 +55,7 @@ def vectors_of(outputs: Outputs, prepared: Prepared) -> BatchVectors:
     if recipe.top:
         assert prepared.card.logits_layer is not None
         logits = by_row(outputs[prepared.card.logits_layer], prepared.views)
-        labels = top_labels(logits, prepared.card.class_names, recipe.top)
+        labels = top_labels(logits, prepared.card.class_names, recipe.top, groups=card_groups(prepared.card))
     return BatchVectors(values, finite, labels)
 
 
@@ -63,15 +64,13 @@ def by_row(values: NDArray[np.floating[Any]], views: int) -> NDArray[np.floating
     return values.reshape(-1, views, *values.shape[1:])
 
 
-def top_labels(logits: NDArray[np.floating[Any]], names: tuple[str, ...], top: int) -> tuple[tuple[Label, ...], ...]:
-    """The ``top`` classes of each row of logits ``(N, V, classes)`` by softmax probability, the likeliest first.
+def top_labels(
+    logits: NDArray[np.floating[Any]], names: tuple[str, ...], top: int, *, groups: Groups = ALL
+) -> tuple[tuple[Label, ...], ...]:
+    """The ``top`` classes of each row of logits ``(N, V, classes)``, the likeliest first; of several heads of each.
 
     The probabilities of a row's views are averaged.
     """
-    logits = logits.reshape(*logits.shape[:2], -1).astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=2, keepdims=True))
-    probabilities = (powers / powers.sum(axis=2, keepdims=True)).mean(axis=1)
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    return tuple(
-        tuple(Label(names[i], float(row[i])) for i in best) for row, best in zip(probabilities, order, strict=True)
-    )
+    shares = probabilities(logits.reshape(*logits.shape[:2], -1), groups=groups).mean(axis=1)
+    order = likeliest(shares, top, groups=groups)
+    return tuple(tuple(Label(names[i], float(row[i])) for i in best) for row, best in zip(shares, order, strict=True))

@@ -35,6 +35,8 @@ class Description:
     classifier: bool
     license: str = ""
     class_names: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    multilabel: bool = False
     prefix_tokens: int | None = None
     channels_last: bool = False
     normalize: bool = False
@@ -65,6 +67,8 @@ def describe(module: nn.Module, known: Description, request: ModelRequest) -> Mo
         normalize=known.normalize,
         logits_layer=seen.logits_layer,
         class_names=names,
+        heads=known.heads,
+        multilabel=known.multilabel,
         versions={name: _version(name) for name in known.libraries},
     )
     card.layer(card.default_layer)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.class_groups import card_groups, probabilities
 from visfeat.engine.activations import activations
 from visfeat.engine.loading import Report
 from visfeat.engine.prepare import prepare
@@ -18,10 +19,9 @@ from visfeat.errors import MissingExtra, UsageError
 from visfeat.models.registry import source_of
 from visfeat.recipe import Recipe, recipe_of
 from visfeat.show.activations import show_network
-from visfeat.show.classes import Asked, asked_class, class_groups, logits_layer
+from visfeat.show.classes import Asked, asked_class, logits_layer
 from visfeat.show.look import Look, Pixels, look
 from visfeat.show.occlusion import SQUARE_SHARE, Raster, occlusion
-from visfeat.train.heads import probabilities
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _by_gradients(
     logits_layer(card)
     shown = look(path, opened.recipe, opened.preprocess, at_s)
     pixels = shown.normalized(card.input)
-    asked = asked_class(card, logits_of(opened.model, pixels), wanted, groups=class_groups(recipe.model, card))
+    asked = asked_class(card, logits_of(opened.model, pixels), wanted, groups=card_groups(card))
     name, heat = grad_cam(opened.model, pixels, asked.index, layer)
     return ClassMap(shown, asked, heat, f"Grad-CAM of layer {name}")
 
@@ -98,7 +98,7 @@ def _by_occlusion(
     prepared = prepare(recipe.but(layers=None), report=report, choose_layers=logits_layer)
     seen = show_network(path, prepared, at_s)
     card, layer = prepared.card, prepared.layers[0].name
-    groups = class_groups(recipe.model, card)
+    groups = card_groups(card)
     asked = asked_class(card, seen.values[layer].reshape(-1), wanted, groups=groups)
     spec = prepared.preprocessor.spec
     side = min(spec.size_px)

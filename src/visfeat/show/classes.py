@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visfeat.card import ModelCard
+from visfeat.class_groups import ALL, Groups, probabilities
 from visfeat.errors import UsageError, nearest_names
-from visfeat.models.runs import names_run, read_card, run_folder
-from visfeat.train.heads import ALL, Groups, groups_of, probabilities
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,6 @@ def asked_class(
     index = int(share.argmax()) if wanted is None else _index(card, str(wanted).strip(), len(share))
     name = card.class_names[index] if index < len(card.class_names) else f"class {index}"
     return Asked(index, name, float(share[index]))
-
-
-def class_groups(model: str, card: ModelCard) -> Groups:
-    """Which classes of a model exclude each other; only runs know of more than one group."""
-    if not names_run(model):
-        return ALL
-    said = read_card(run_folder(model))
-    return groups_of(card.class_names, said.get("heads") or (), multilabel=bool(said.get("multilabel")))
 
 
 def logits_layer(card: ModelCard) -> tuple[str, ...]:

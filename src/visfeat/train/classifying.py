@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visfeat.class_groups import head_slices
 from visfeat.train.augment import parse_augmentations
 from visfeat.train.batches import Batches
 from visfeat.train.build import Built, build, input_of
 from visfeat.train.data.examples import SPLITS, Split
 from visfeat.train.data.loading import load_samples
 from visfeat.train.data.samples import Samples
-from visfeat.train.heads import head_slices
 from visfeat.train.known import freeze_all_but
 from visfeat.train.loop import Fitted, Report, fit
 from visfeat.train.metrics import classification, confusion_matrix, multilabel
@@ -106,7 +106,8 @@ def _finish(
     built.module.load_state_dict(fitted.weights)
     module.cpu().eval()
     metrics, details = _measure(settings, samples, module)
-    saved = save_model(folder, f"run/{folder.name}", built, samples.classes)
+    name, heads, several = f"run/{folder.name}", settings.heads, settings.multilabel
+    saved = save_model(folder, name, built, samples.classes, heads=heads, multilabel=several)
     (folder / METRICS).write_text(json.dumps(metrics | details, indent=1), "utf-8")
     return RunCard(
         name=folder.name,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.class_groups import groups_of, head_slices, labels_in, probabilities
 from visfeat.engine.activations import activations
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import ModelError, UsageError
@@ -20,7 +21,6 @@ from visfeat.recipe import Recipe
 from visfeat.train.data.loading import load_samples
 from visfeat.train.data.samples import Samples
 from visfeat.train.evaluation import Evaluation, Mistake
-from visfeat.train.heads import groups_of, head_slices, labels_in, probabilities
 from visfeat.train.judging import judge, judge_labels, surest_mistakes
 from visfeat.train.run_card import RunCard
 from visfeat.train.settings import Settings

@@ -69,7 +69,7 @@ def _write_openvino(packed: PackedModel, out: Path) -> None:
 
 
 def _card_beside(card: ModelCard) -> str:
-    fields = {"input", "class_names", "license"}
+    fields = {"input", "class_names", "heads", "multilabel", "license"}
     return tomli_w.dumps(card.model_dump(mode="json", include=fields, exclude_none=True))
 
 

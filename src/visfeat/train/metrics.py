@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.class_groups import softmax
+
 TOP = 5
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -24,12 +26,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-
-def softmax(logits: Floats) -> Floats:
-    """``exp(x_k) / sum_j exp(x_j)`` over the last axis ``(..., K)``."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def confusion_matrix(targets: Ints, predicted: Ints, classes: int) -> Ints:

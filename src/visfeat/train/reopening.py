@@ -23,5 +23,13 @@ def module_of_run(name: str) -> ModuleModel:
     settings = Settings.from_toml(folder / SETTINGS, weights="random:0")
     built = build(settings, card.input, len(card.classes))
     built.module.load_state_dict(load_file(folder / WEIGHTS))
-    known = Description(name=name, source="visfeat train", input=card.input, classifier=True, class_names=card.classes)
+    known = Description(
+        name=name,
+        source="visfeat train",
+        input=card.input,
+        classifier=True,
+        class_names=card.classes,
+        heads=card.heads,
+        multilabel=card.multilabel,
+    )
     return describe(built.module, known, ModelRequest(name))

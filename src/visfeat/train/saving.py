@@ -31,10 +31,31 @@ class Saved:
     recipe: dict[str, Any] | None = None
 
 
-def save_model(folder: Path, name: str, built: Built, classes: Sequence[str]) -> Saved:
-    """Write weights and packed model; what cannot be packed is said in what is returned."""
+def save_model(
+    folder: Path,
+    name: str,
+    built: Built,
+    classes: Sequence[str],
+    *,
+    heads: Sequence[str] = (),
+    multilabel: bool = False,
+) -> Saved:
+    """Write weights and packed model; what cannot be packed is said in what is returned.
+
+    ``heads`` and ``multilabel`` say which classes exclude each other.
+    """
     save_tensors(folder / WEIGHTS, built.module.state_dict())
-    model = describe(built.module, _description(name, built, classes), ModelRequest(name))
+    known = Description(
+        name=name,
+        source="visfeat train",
+        input=built.input,
+        classifier=True,
+        class_names=tuple(classes),
+        heads=tuple(heads),
+        multilabel=multilabel,
+        libraries=built.libraries,
+    )
+    model = describe(built.module, known, ModelRequest(name))
     not_packed = None
     try:
         pack(model).save(folder / PACKED)
@@ -52,17 +73,6 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     scratch = path.with_name(f".{path.name}")
     save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, scratch)
     scratch.replace(path)
-
-
-def _description(name: str, built: Built, classes: Sequence[str]) -> Description:
-    return Description(
-        name=name,
-        source="visfeat train",
-        input=built.input,
-        classifier=True,
-        class_names=tuple(classes),
-        libraries=built.libraries,
-    )
 
 
 def _with_sequence(folder: Path, name: str, built: Built, module: CnnLstm, saved: Saved) -> Saved:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from visfeat.class_groups import HEAD_SEPARATOR
 from visfeat.errors import UsageError
 from visfeat.media.find import find_media
 from visfeat.media.item import MediaItem, path_of
 from visfeat.media.table import TableRow, read_table, text_in, uri_beside
-from visfeat.train.heads import HEAD_SEPARATOR
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

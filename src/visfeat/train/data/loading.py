@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visfeat.card import InputSpec
+from visfeat.class_groups import head_slices, labels_in
 from visfeat.errors import UsageError
 from visfeat.media.table import TABLES
 from visfeat.preprocess import Preprocessor
@@ -21,7 +22,6 @@ from visfeat.train.data.idx import IMAGES, idx_pairs, read_pair
 from visfeat.train.data.pixels import SHARE_OF_MEMORY, FilePixels, GrayPixels, Growing, free_memory_bytes
 from visfeat.train.data.samples import Samples, Source
 from visfeat.train.data.splits import Unit, check_classes, split_units
-from visfeat.train.heads import head_slices, labels_in
 from visfeat.train.settings import Settings
 
 Report = Callable[[str], None]
