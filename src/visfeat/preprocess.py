@@ -34,13 +34,15 @@ REDUCTION_MARGIN = 4
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Turns frames into model input: cut out ``crop``, resize, cut or pad to the input's size."""
+    """Turns frames into model input: mirror, cut out ``crop``, resize, cut or pad to the input's size."""
 
     spec: InputSpec
     crop: tuple[float, float, float, float] | None = None
     method: Method = "fast"
     crops: int | None = None
     """How many views of a picture the network sees (``visfeat.views``); None is the center alone."""
+    mirror: bool = False
+    """Whether left and right are exchanged first."""
     flow: FlowEstimator | None = None
     """How flow is estimated for a network that sees it; ``extraction.flow`` does so from one frame to the next."""
 
@@ -72,8 +74,7 @@ class Preprocessor:
         """The views of an upright RGB picture uint8 ``(H, W, 3)``, resized once: uint8 ``(V, height, width, 3)``."""
         if self.crops is None:
             return self.picture(picture)[None]
-        if self.crop is not None:
-            picture = cut(picture, self.crop)
+        picture = self.looked_at(picture)
         geometry = Geometry.of(picture.shape[0], picture.shape[1], self.spec)
         height, width = geometry.resized_height, geometry.resized_width
         resized = self._resized(picture, Geometry(height, width, 0, 0, height, width))
@@ -81,11 +82,16 @@ class Preprocessor:
 
     def picture(self, picture: Picture) -> Picture:
         """One upright RGB picture uint8 ``(H, W, 3)`` -> its center view, uint8 ``(height, width, 3)``."""
-        if self.crop is not None:
-            picture = cut(picture, self.crop)
+        picture = self.looked_at(picture)
         geometry = Geometry.of(picture.shape[0], picture.shape[1], self.spec)
         reaches_over = geometry.top < 0 or geometry.left < 0
         return self._padded(picture, geometry) if reaches_over else self._resized(picture, geometry)
+
+    def looked_at(self, picture: Picture) -> Picture:
+        """The part of an upright picture that counts, in the mirror where that is asked for."""
+        if self.mirror:
+            picture = np.ascontiguousarray(picture[:, ::-1])
+        return picture if self.crop is None else cut(picture, self.crop)
 
     def _resized(self, picture: Picture, geometry: Geometry) -> Picture:
         """The window of the resized picture, in the way that the method and the input say."""

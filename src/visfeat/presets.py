@@ -1,5 +1,6 @@
-"""Presets: recipes that give the rows of other tools, with the same windows, shapes and keys.
+"""Presets: recipes for a task, and recipes that give the rows of other tools, with the same windows, shapes and keys.
 
+``visfeat/copies`` is for finding copies (docs/dedupe.md); with ``+mirrored`` also of pictures in a mirror.
 ``video_features`` is https://github.com/v-iashin/video_features at its defaults. ``clip-retrieval/video`` are the
 embeddings of https://github.com/iejMac/clip-video-encode, which feeds clip-retrieval with videos. What is the same and
 what is not stands in docs/presets.md.
@@ -34,7 +35,13 @@ class Preset:
     times_of_ends: bool = False
 
 
+COPIES = "visfeat/copies"
+"""The whole picture, whatever its shape, and two frames a second: what ``visfeat dedupe`` compares."""
+_COPIES: dict[str, Any] = {"fit": "squash", "normalize": True, "fps": 2}
+
 _PRESETS: dict[str, Preset] = {
+    COPIES: Preset(_COPIES, "copies"),
+    f"{COPIES}_mirrored": Preset(_COPIES | {"mirror": True}, "copies_mirrored"),
     "video_features/r21d": Preset(
         _STACKS | {"model": "torchvision/r2plus1d_18", "clip": 16, "stride": 16, "consecutive": True}, "r21d"
     ),
@@ -72,7 +79,10 @@ _PRESETS: dict[str, Preset] = {
         "",
     ),
 }
-_PAIRS = {"video_features/i3d": ("video_features/i3d_rgb", "video_features/i3d_flow")}
+_PAIRS = {
+    "video_features/i3d": ("video_features/i3d_rgb", "video_features/i3d_flow"),
+    "visfeat/copies+mirrored": (COPIES, f"{COPIES}_mirrored"),
+}
 
 
 def preset_names() -> list[str]:

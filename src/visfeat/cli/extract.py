@@ -50,7 +50,7 @@ def extract(
         list[str] | None,
         Option("--recipe", "-r", help="A TOML file with any of these options; several, or shots, share one decode."),
     ] = None,
-    preset: Annotated[str | None, Option(help="The rows of another tool: video_features/r21d, ...")] = None,
+    preset: Annotated[str | None, Option(help="A named recipe: visfeat/copies, video_features/r21d, ...")] = None,
     list_: Annotated[str | None, Option("--list", help="A file of paths, one a line; - reads stdin.")] = None,
     redo: Annotated[bool, Option("--redo", help="Extract again what is there already.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be done.")] = False,
@@ -91,6 +91,9 @@ def extract(
     mean: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
     std: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
     crops: Annotated[str | None, Option(help="center, 3, 5 or 10 views.", rich_help_panel=PICTURE)] = None,
+    mirror: Annotated[
+        bool, Option("--mirror", help="See pictures in a mirror, left for right.", rich_help_panel=PICTURE)
+    ] = False,
     crops_apart: Annotated[
         bool, Option("--crops-apart", help="Keep the views' vectors apart.", rich_help_panel=PICTURE)
     ] = False,
@@ -155,6 +158,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "consecutive": given["clip_frames"] or None,
         "crop": numbers(given["crop"], 4, option="--crop"),
         "crops_apart": given["crops_apart"] or None,
+        "mirror": given["mirror"] or None,
         "input": given["input_"],
         "mean": numbers(given["mean"], 3, option="--mean"),
         "std": numbers(given["std"], 3, option="--std"),

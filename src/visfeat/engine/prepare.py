@@ -75,7 +75,14 @@ class Prepared:
         """How pictures become the network's input."""
         recipe = self.recipe
         spec = input_spec(recipe, self.card)
-        return Preprocessor(spec, crop=recipe.crop, method=recipe.preprocess, crops=recipe.crops, flow=self.flow)
+        return Preprocessor(
+            spec,
+            crop=recipe.crop,
+            method=recipe.preprocess,
+            crops=recipe.crops,
+            mirror=bool(recipe.mirror),
+            flow=self.flow,
+        )
 
 
 def prepare(
@@ -152,6 +159,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
         input_size_px=spec.size_px,
         input_resize_px=spec.resize_px,
         crops_apart=recipe.crops_apart or None,
+        mirror=recipe.mirror or None,
         engine=engine,
         device=device.partition(":")[0],
         batch_size=None,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from visfeat.flow.field import STILL, Picture, to_bytes
 from visfeat.frames import Frame
-from visfeat.preprocess import Preprocessor, cut
+from visfeat.preprocess import Preprocessor
 from visfeat.resize import Geometry
 from visfeat.sample import Sample
 from visfeat.views import cut_views, views_of
@@ -68,8 +68,7 @@ class FlowSteps:
 
 def resized_whole(preprocess: Preprocessor, picture: Picture) -> Picture:
     """The picture as large as it is before the network's window is cut out."""
-    if preprocess.crop is not None:
-        picture = cut(picture, preprocess.crop)
+    picture = preprocess.looked_at(picture)
     geometry = Geometry.of(picture.shape[0], picture.shape[1], preprocess.spec)
     size = (geometry.resized_height, geometry.resized_width)
     whole = preprocess.spec.model_copy(update={"size_px": size, "fit": "squash"})

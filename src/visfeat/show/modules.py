@@ -31,7 +31,9 @@ def open_module(recipe: Recipe) -> OpenModel:
     if model.card.input.kind == "flow":
         raise UsageError(f"{model.card.name}: sees optical flow; only networks that see pixels are shown so")
     resolved = resolve(recipe.but(input=None), model.card, engine="torch", device="cpu")
-    preprocess = Preprocessor(model.card.input, crop=recipe.crop, method=recipe.preprocess)
+    preprocess = Preprocessor(
+        model.card.input, crop=recipe.crop, method=recipe.preprocess, mirror=bool(recipe.mirror)
+    )
     return OpenModel(model, resolved, preprocess)
 
 
