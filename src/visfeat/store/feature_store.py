@@ -201,6 +201,17 @@ class FeatureStore:
         where = None if status is None else f"status = {text(str(status))}"
         return self._read(MEDIA, MEDIA_SCHEMA.names, where=where).sort_by("uri")
 
+    def items_where(self, condition: str) -> pa.Table:
+        """The items that meet a condition over their columns, such as ``kind = 'video' and duration_s > 60``.
+
+        SQL as Lance reads it; an item without a value meets no comparison. Raises UsageError that says what is wrong
+        with the condition.
+        """
+        table = self._table(MEDIA)
+        if table is None:
+            return MEDIA_SCHEMA.empty_table()
+        return table.read_chosen(MEDIA_SCHEMA.names, condition).sort_by("uri")
+
     def failures(self) -> list[dict[str, str | None]]:
         """uri, status, reason and recipe (a digest, or None where reading failed) of what is failed or partial."""
         return overview.failures(self.items(), self.extractions())

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from visfeat.errors import StoreError
+from visfeat.errors import StoreError, UsageError
 
 # Read when Lance is imported: a commit that was tried again is no news for the terminal.
 os.environ.setdefault("LANCE_LOG", "error")
@@ -128,6 +128,14 @@ class Table:
         """Some columns of all rows that meet a condition."""
         with self._errors_named("read"):
             return self._dataset.to_table(columns=list(columns), filter=where)
+
+    def read_chosen(self, columns: Sequence[str], condition: str) -> pa.Table:
+        """As ``read``, by a condition that a person wrote; raises UsageError that says what is wrong with it."""
+        with self._errors_named("read"):
+            try:
+                return self._dataset.to_table(columns=list(columns), filter=condition)
+            except ValueError as error:  # what Lance makes of a condition that it cannot follow
+                raise UsageError(_first_line(error).removeprefix("Invalid user input: ")) from None
 
     def scan(self, columns: Sequence[str], *, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
         """Some columns of all rows, a batch at a time, in the order that ``take`` counts in."""

@@ -1,9 +1,9 @@
-"""Exact nearest neighbors by cosine: of a vector among vectors, of an image or a moment of a video in a store."""
+"""Rows of a store by what they show: the row of an image or of a moment of a video, and its nearest neighbors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from visfeat.errors import UsageError, nearest_names
 from visfeat.frames import NO_TIME
 from visfeat.media.item import uri_of
-from visfeat.store.feature_store import FeatureStore
-from visfeat.store.reading import SpaceReader
+from visfeat.search.exact import cosines, largest
 
-_BLOCK_ROWS = 16384
+if TYPE_CHECKING:
+    from visfeat.store.feature_store import FeatureStore
+    from visfeat.store.reading import SpaceReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,44 +29,6 @@ class Neighbor:
     start_s: float | None
     end_s: float | None
     score: float
-
-
-def nearest(
-    values: NDArray[np.floating[Any]], query: NDArray[np.floating[Any]], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k rows of ``values`` (N, ...) with the largest cosine to ``query`` (...), the nearest first.
-
-    Returns indices int64 and cosines float32, both ``(min(k, N),)``. Of equal cosines the lower index comes first.
-    A vector of zeros has no direction; its cosine counts as 0. Raises UsageError where the shapes differ or k < 1.
-    """
-    if values.shape[1:] != query.shape:
-        raise UsageError(f"values of shape {values.shape[1:]} cannot be compared with a query of {query.shape}")
-    blocks = [cosines(values[start : start + _BLOCK_ROWS], query) for start in range(0, len(values), _BLOCK_ROWS)]
-    return largest(np.concatenate([np.empty(0, np.float32), *blocks]), k)
-
-
-def cosines(values: NDArray[np.floating[Any]], query: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The cosine of each row of ``values`` (N, ...) with ``query`` (...): float32 ``(N,)``, 0 for a vector of zeros."""
-    rows = np.asarray(values, np.float32).reshape(len(values), query.size)
-    direction = np.asarray(query, np.float32).reshape(-1)
-    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows)) * np.linalg.norm(direction)
-    scores = np.zeros(len(rows), np.float32)
-    np.divide(rows @ direction, lengths, out=scores, where=lengths > 0)
-    return scores
-
-
-def largest(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Indices int64 and scores of the k largest of ``scores`` (N,), in order; of equal ones the lower index first."""
-    if k < 1:
-        raise UsageError(f"k must be at least 1, not {k}")
-    if k < len(scores):
-        # All that tie with the last one stay candidates, so that the index decides, not the partition.
-        last = scores[np.argpartition(scores, -k)[-k:]].min()
-        candidates = np.flatnonzero(scores >= last)
-    else:
-        candidates = np.arange(len(scores))
-    order = candidates[np.lexsort((candidates, -scores[candidates]))][:k]
-    return order, scores[order]
 
 
 def neighbors(
