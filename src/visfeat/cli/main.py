@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from visfeat.cli.cache import cache_app
+from visfeat.cli.compare import compare
+from visfeat.cli.dedupe import apply, dedupe
 from visfeat.cli.demo import demo
 from visfeat.cli.doctor import doctor
 from visfeat.cli.evaluate import evaluate
@@ -49,7 +51,10 @@ COMMANDS = (
     pack,
     shots,
     samples,
+    dedupe,
+    apply,
     watch,
+    compare,
     train,
     evaluate,
     demo,

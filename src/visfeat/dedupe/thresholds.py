@@ -1,0 +1,95 @@
+"""From which cosine on two rows show the same: by a table, from one's own data, or as said.
+
+The table was made by ``python -m benchmarks.copies --calibrate`` on copies of real pictures and videos among many
+others: the smallest cosine at which at least 99% of the pairs found are copies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visfeat.dedupe.contents import Longs
+from visfeat.errors import UsageError
+from visfeat.recipe import Recipe
+
+Threshold = float | Literal["auto"] | None
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The cosines from which on two pictures, and two rows of videos, count as the same."""
+
+    picture: float
+    video: float
+
+
+TABLE: dict[tuple[str, str], Calibrated] = {
+    ("bundled/efficientnet_lite0", "squash"): Calibrated(0.90, 0.90),
+    ("bundled/efficientnet_lite0", "crop"): Calibrated(0.90, 0.90),
+}
+"""Model and fit -> thresholds, of the model's own layer and pooling."""
+
+RARE = 0.001
+"""How often a picture without a copy may have a neighbor above an automatic threshold."""
+LARGEST = 0.995
+SAMPLED_ROWS = 2000
+_LOW, _MIDDLE = 0.1, 0.5
+
+
+def calibrated(recipe: Recipe) -> Calibrated | None:
+    """The thresholds of a recipe's model, None where nobody measured them."""
+    return TABLE.get((recipe.model, recipe.fit or "crop"))
+
+
+def checked(threshold: float) -> float:
+    """A threshold that somebody said; raises UsageError where it is no cosine of things that are alike."""
+    if not 0 < threshold <= 1:
+        raise UsageError(f"--threshold {threshold:g}: a cosine more than 0, at most 1, or auto")
+    return threshold
+
+
+def uncalibrated(recipe: Recipe) -> UsageError:
+    """What to say where a threshold is needed and nobody measured one."""
+    return UsageError(
+        f"{recipe.model} with --fit {recipe.fit or 'crop'}: nobody measured from which cosine on its vectors show the "
+        "same; say --threshold auto, or --threshold with a number such as 0.9"
+    )
+
+
+def usual_neighbor(values: NDArray[np.float32], owner: Longs | None = None, seed: int = 0) -> NDArray[np.float32]:
+    """The largest cosine to another row of up to 2,000 rows drawn of ``values`` (N, D), float32.
+
+    ``owner``: whose each row is; rows of the same owner do not count as others.
+    """
+    whose = np.arange(len(values)) if owner is None else owner
+    random = np.random.default_rng(seed)
+    drawn = np.sort(random.choice(len(values), min(len(values), SAMPLED_ROWS), replace=False))
+    found = np.full(len(drawn), -np.inf, np.float32)
+    for start in range(0, len(values), SAMPLED_ROWS):
+        part = slice(start, start + SAMPLED_ROWS)
+        cosine = values[drawn] @ values[part].T
+        cosine[whose[drawn][:, None] == whose[part][None]] = -np.inf
+        np.maximum(found, cosine.max(axis=1), out=found)
+    return found[np.isfinite(found)]
+
+
+def automatic(neighbors: NDArray[np.float32]) -> float:
+    """The cosine that the nearest neighbor of a picture without a copy reaches once in a thousand pictures.
+
+    The nearest of many neighbors is the largest of many cosines, and the largest of many numbers follows Gumbel's
+    distribution. It is fitted to the cosines' quantiles of 10% and 50%, which copies do not reach as long as fewer than
+    half of the pictures have one; its quantile of 99.9% is the threshold, at most 0.995. Raises UsageError for fewer
+    than 20 neighbors.
+    """
+    if len(neighbors) < 20:
+        raise UsageError(
+            f"--threshold auto: {len(neighbors)} to learn from are too few (20 at least); say a number such as 0.9"
+        )
+    low, middle = np.quantile(neighbors, [_LOW, _MIDDLE])
+    scale = (middle - low) / (np.log(-np.log(_LOW)) - np.log(-np.log(_MIDDLE)))
+    location = middle + scale * np.log(-np.log(_MIDDLE))
+    return float(min(location - scale * np.log(-np.log(1 - RARE)), LARGEST))
