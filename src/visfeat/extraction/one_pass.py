@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from visfeat.decode.decoder import DecodeOptions
 from visfeat.engine.cpu import cores
 from visfeat.errors import OutOfMemory
 from visfeat.extraction.lane import Lane
-from visfeat.extraction.orders import Order, ShotOrder, Site
+from visfeat.extraction.orders import FeatureOrder, Order, ShotOrder, Site
 from visfeat.extraction.pipeline import Pipeline
 from visfeat.extraction.plan import Plan, moved_away, plan
 from visfeat.extraction.progress import Progress
@@ -85,13 +86,26 @@ def _run(items: Sequence[MediaItem], parts: Sequence[Part], site: Site, settings
             workers=(settings.threads or cores()) + 1,
         )
         progress = [part.progress for part in parts]
+        started_s = time.monotonic()
         completed = pipeline.run(_tasks(items, busy, lanes), lambda: settings.on_progress(progress))
+        sound = [part for part, lane in zip(busy, lanes, strict=True) if lane.error is None]
+        _note_speed(site, sound, seconds=time.monotonic() - started_s, recipes=len(busy))
     for part, lane in zip(busy, lanes, strict=True):
         part.completed = completed
         if isinstance(lane.error, OutOfMemory):
             part.error = lane.error
         elif lane.error is not None:
             raise lane.error
+
+
+def _note_speed(site: Site, parts: Sequence[Part], *, seconds: float, recipes: int) -> None:
+    """Note how long the features of each recipe took, for whoever compares recipes."""
+    from visfeat.store.runs import add_run
+
+    for part in parts:
+        if part.progress.frames and isinstance(part.order, FeatureOrder):
+            digest = part.order.recipe.digest
+            add_run(site.store.path, digest, rows=part.progress.frames, seconds=seconds, recipes=recipes)
 
 
 def _tasks(items: Sequence[MediaItem], busy: Sequence[Part], lanes: Sequence[Lane]) -> list[Task]:
