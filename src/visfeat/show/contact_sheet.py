@@ -17,15 +17,15 @@ from visfeat.show.thumbnail import thumbnail
 Color = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-_PAPER, _FRAME, _INK, _FAINT_INK, _ACCENT = (255,) * 3, (241, 242, 244), (28, 30, 33), (110, 116, 124), (203, 75, 22)
-_MARGIN_PX, _GAP_PX, _BORDER_PX = 28, 20, 4
-_PICTURE_PX = (232, 174)
-_TEXT_PX = 15
-_LINE_PX = 20
-_TITLE_PX = 22
+PAPER, _FRAME, INK, FAINT_INK, _ACCENT = (255,) * 3, (241, 242, 244), (28, 30, 33), (110, 116, 124), (203, 75, 22)
+MARGIN_PX, GAP_PX, _BORDER_PX = 28, 20, 4
+PICTURE_PX = (232, 174)
+TEXT_PX = 15
+LINE_PX = 20
+TITLE_PX = 22
 _CAPTION_LINES = 2
-_CELL_PX = (_PICTURE_PX[0], _PICTURE_PX[1] + 10 + _CAPTION_LINES * _LINE_PX)
-_TITLE_HEIGHT_PX = 44
+CELL_PX = (PICTURE_PX[0], PICTURE_PX[1] + 10 + _CAPTION_LINES * LINE_PX)
+TITLE_HEIGHT_PX = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ def contact_sheet(pictures: Sequence[Tile], *, title: str, columns: int = 4) -> 
     """
     columns = max(1, min(columns, len(pictures)))
     rows = -(-len(pictures) // columns)
-    width = 2 * _MARGIN_PX + columns * _CELL_PX[0] + (columns - 1) * _GAP_PX
-    height = 2 * _MARGIN_PX + _TITLE_HEIGHT_PX + rows * _CELL_PX[1] + (rows - 1) * _GAP_PX
-    sheet = Image.new("RGB", (width, height), _PAPER)
+    width = 2 * MARGIN_PX + columns * CELL_PX[0] + (columns - 1) * GAP_PX
+    height = 2 * MARGIN_PX + TITLE_HEIGHT_PX + rows * CELL_PX[1] + (rows - 1) * GAP_PX
+    sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    title_font = ImageFont.load_default(_TITLE_PX)
-    draw.text((_MARGIN_PX, _MARGIN_PX - 6), shortened(title, width - 2 * _MARGIN_PX, title_font), _INK, title_font)
+    title_font = ImageFont.load_default(TITLE_PX)
+    draw.text((MARGIN_PX, MARGIN_PX - 6), shortened(title, width - 2 * MARGIN_PX, title_font), INK, title_font)
     for number, tile in enumerate(pictures):
-        left = _MARGIN_PX + number % columns * (_CELL_PX[0] + _GAP_PX)
-        top = _MARGIN_PX + _TITLE_HEIGHT_PX + number // columns * (_CELL_PX[1] + _GAP_PX)
-        _draw_tile(sheet, draw, tile, (left, top))
+        left = MARGIN_PX + number % columns * (CELL_PX[0] + GAP_PX)
+        top = MARGIN_PX + TITLE_HEIGHT_PX + number // columns * (CELL_PX[1] + GAP_PX)
+        draw_tile(sheet, draw, tile, (left, top))
     return sheet
 
 
@@ -82,15 +82,16 @@ def save_contact_sheet(path: str | os.PathLike[str], pictures: Sequence[Tile], *
     return target
 
 
-def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner: tuple[int, int]) -> None:
+def draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner: tuple[int, int]) -> None:
+    """Draw picture, name and line with the left upper corner of the picture's place at ``corner`` (x, y)."""
     left, top = corner
-    width, height = _PICTURE_PX
+    width, height = PICTURE_PX
     draw.rectangle((left, top, left + width - 1, top + height - 1), fill=_FRAME)
-    font = ImageFont.load_default(_TEXT_PX)
+    font = ImageFont.load_default(TEXT_PX)
     try:
         picture = _fitted(tile.picture) if tile.picture else thumbnail(tile.uri, tile.at_s, (width, height))
     except MediaError as error:
-        draw.text((left + 10, top + 10), shortened(str(error), width - 20, font), _FAINT_INK, font)
+        draw.text((left + 10, top + 10), shortened(str(error), width - 20, font), FAINT_INK, font)
     else:
         sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
     if tile.is_query:
@@ -98,18 +99,18 @@ def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner
         draw.rectangle(outer, outline=_ACCENT, width=_BORDER_PX)
     name = os.path.basename(path_of(tile.uri)) or tile.uri
     text_top = top + height + 10
-    draw.text((left, text_top), shortened(name, width, font), _INK, font)
+    draw.text((left, text_top), shortened(name, width, font), INK, font)
     line = shortened(tile.line, width, font)
-    draw.text((left, text_top + _LINE_PX), line, _ACCENT if tile.is_query else _FAINT_INK, font)
+    draw.text((left, text_top + LINE_PX), line, _ACCENT if tile.is_query else FAINT_INK, font)
 
 
 def _fitted(picture: Image.Image) -> Image.Image:
     """As large as there is room: a small picture by whole steps, so that its pixels can be seen."""
-    times = min(room // side for room, side in zip(_PICTURE_PX, picture.size, strict=True))
+    times = min(room // side for room, side in zip(PICTURE_PX, picture.size, strict=True))
     if times > 1:
         return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
     small = picture.copy()
-    small.thumbnail(_PICTURE_PX, Image.Resampling.LANCZOS)
+    small.thumbnail(PICTURE_PX, Image.Resampling.LANCZOS)
     return small
 
 
