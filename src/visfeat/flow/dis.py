@@ -50,7 +50,7 @@ def opencv() -> Any:
     try:
         import cv2
     except ModuleNotFoundError:
-        raise MissingExtra("optical flow by OpenCV (cv2)", extra="classic") from None
+        raise MissingExtra("OpenCV (cv2)", extra="classic") from None
     if cv2.getNumThreads() != 1:
         cv2.setNumThreads(1)
     return cv2

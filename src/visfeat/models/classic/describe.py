@@ -20,30 +20,36 @@ from visfeat.models.source import FunctionModel, LayerFunction, ModelRequest
 class Known:
     """What a feature says of itself: where it comes from, what it sees, its layers as functions, the default first.
 
-    ``revision`` is raised when the same pixels come to give other numbers.
+    ``revision`` is raised when the same pixels come to give other numbers; ``learned_digest`` names what it has
+    learned, where it has.
     """
 
     source: str
     input: InputSpec
     layers: Mapping[str, LayerFunction]
     revision: int = 1
+    smallest_px: int = 1
+    """The least side of a picture of which it can be computed."""
+    learned_digest: str = ""
 
 
 def described(name: str, known: Known, request: ModelRequest) -> FunctionModel:
     """The model for the size and number of frames asked for; shapes are those of its layers over a blank input.
 
-    Raises UsageError where weights are asked for or it does not take so many frames.
+    Raises UsageError where it does not take so few pixels or so many frames.
     """
-    if request.weights != "pretrained":
-        raise UsageError(f"--weights {request.weights}: {name} is computed, not learned, and has no weights")
     own = known.input if request.size_px is None else input_at(known.input, request.size_px)
+    if min(own.size_px) < known.smallest_px:
+        raise UsageError(f"--size {request.size_px}: {name} takes {known.smallest_px} pixels or more")
     spec = with_clip(own, request.clip_frames, model=name)
     blank = np.zeros((spec.clip_frames, *spec.size_px, spec.channels), dtype=np.uint8)
     layers = tuple(layer_spec(layer, compute(blank).shape, prefix_tokens=0) for layer, compute in known.layers.items())
+    what = f"{name} {known.revision}" + (f" {known.learned_digest}" if known.learned_digest else "")
     card = ModelCard(
         name=name,
         source=known.source,
-        weights_digest=hashlib.sha256(f"{name} {known.revision}".encode()).hexdigest(),
+        weights=request.weights,
+        weights_digest=hashlib.sha256(what.encode()).hexdigest(),
         input=spec,
         layers=layers,
         default_layer=layers[0].name,

@@ -17,6 +17,7 @@ from visfeat.card import InputSpec
 from visfeat.flow.field import MEAN, STD, Flow, from_bytes, magnitude_px
 from visfeat.flow.motion import magnitude_statistics, motion_of
 from visfeat.models.classic.describe import Known
+from visfeat.models.classic.histograms import cell_of_each_pixel
 
 DIRECTIONS = 8
 BINS = DIRECTIONS + 1
@@ -86,14 +87,7 @@ def hof(flow: Flow) -> NDArray[np.float32]:
     first = np.where(still, DIRECTIONS, before % DIRECTIONS)
     second = np.where(still, DIRECTIONS, (before + 1) % DIRECTIONS)
     weight = np.where(still, np.float32(1), lengths)
-    cells = _cell_of_each_pixel(flow.shape[:2]) * BINS
+    cells = cell_of_each_pixel(flow.shape[:2], CELLS) * BINS
     votes = np.bincount((cells + first).ravel(), ((1 - share) * weight).ravel(), minlength=CELLS[0] * CELLS[1] * BINS)
     votes += np.bincount((cells + second).ravel(), (share * weight).ravel(), minlength=len(votes))
     return (votes / np.linalg.norm(votes)).astype(np.float32)
-
-
-def _cell_of_each_pixel(shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """The number of the cell in which each pixel of ``(H, W)`` lies."""
-    rows = np.arange(shape[0]) * CELLS[0] // shape[0]
-    columns = np.arange(shape[1]) * CELLS[1] // shape[1]
-    return rows[:, None] * CELLS[1] + columns[None, :]
