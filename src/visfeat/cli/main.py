@@ -29,6 +29,7 @@ from visfeat.cli.samples import samples
 from visfeat.cli.shots import shots
 from visfeat.cli.show import show_app
 from visfeat.cli.train import train
+from visfeat.cli.vocabulary import vocabulary
 from visfeat.cli.watch import watch
 from visfeat.errors import VisfeatError
 
@@ -49,6 +50,7 @@ COMMANDS = (
     models,
     layers,
     pack,
+    vocabulary,
     shots,
     samples,
     dedupe,
