@@ -52,7 +52,7 @@ def test_the_grid_is_opencv_at_each_point_that_shows_something():
                 if grey[y - half : y + half, x - half : x + half].std() >= 2:
                     points.append(cv2.KeyPoint(x, y, side / 6, 0))
     _, theirs = cv2.SIFT_create().compute(grey, points)
-    assert len(points) < sum(len(centers_px(96, 80, side)[0]) for side in (16, 32))
+    assert len(points) < sum(len(centers_px((96, 80), side)[0]) for side in (16, 32))
     assert np.allclose(grid_descriptors(grey), rooted(theirs), atol=1e-6)
 
 

@@ -68,7 +68,7 @@ def hsv_codes(picture: Picture) -> NDArray[np.intp]:
     )
     colored = (hue * 18 // 180) * 9 + _third(saturation) * 3 + _third(value)
     grey = (saturation < LEAST_COLOR) | (value < LEAST_COLOR)
-    return np.where(grey, 18 * 9 + value * 4 // 256, colored)
+    return np.asarray(np.where(grey, 18 * 9 + value * 4 // 256, colored))
 
 
 def _third(channel: NDArray[np.intp]) -> NDArray[np.intp]:

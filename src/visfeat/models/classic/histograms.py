@@ -33,4 +33,4 @@ def root_shares(counts: Counts) -> NDArray[np.float32]:
     ``sqrt(p * q)``. A cell that holds nothing gives zeros.
     """
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return np.sqrt(counts / totals / len(counts)).astype(np.float32).ravel()
+    return np.asarray(np.sqrt(counts / totals / len(counts)), dtype=np.float32).ravel()

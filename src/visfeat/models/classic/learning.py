@@ -112,7 +112,8 @@ def _one_thread() -> AbstractContextManager[Any]:
     """Sums of several threads come out in another order each time."""
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    return threadpool_limits(1)
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 _LEARN = {"sift_bow": _learn_words, "sift_vlad": _learn_residuals, "sift_fisher": _learn_mixture}

@@ -39,7 +39,7 @@ def grid_descriptors(grey: Grey) -> Descriptors:
     points = [
         point
         for side in PATCHES_PX
-        for point, shows in zip(_points(*grey.shape, side), _contrast(grey, side) >= LEAST_CONTRAST, strict=True)
+        for point, shows in zip(_points(grey.shape, side), _contrast(grey, side) >= LEAST_CONTRAST, strict=True)
         if shows
     ]
     if not points:
@@ -61,20 +61,20 @@ DESCRIBE: dict[str, Callable[[Grey], Descriptors]] = {"grid": grid_descriptors, 
 def root_sift(descriptors: NDArray[np.float32]) -> Descriptors:
     """SIFT ``(N, 128)``, never negative, -> the square roots of each one's shares of its sum."""
     sums = np.maximum(descriptors.sum(axis=1, keepdims=True), np.float32(1e-7))
-    return np.sqrt(descriptors / sums)
+    return np.asarray(np.sqrt(descriptors / sums))
 
 
-def centers_px(height: int, width: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the grid's points whose patches lie inside the picture, point by point."""
-    rows, columns = (np.arange(side // 2, size - side // 2 + 1, STEP_PX) for size in (height, width))
+def centers_px(shape: tuple[int, ...], side: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the grid's points whose patches lie inside ``(H, W)`` pixels, point by point."""
+    rows, columns = (np.arange(side // 2, size - side // 2 + 1, STEP_PX) for size in shape)
     return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
 
 
 @lru_cache(maxsize=8)
-def _points(height: int, width: int, side: int) -> tuple[Any, ...]:
+def _points(shape: tuple[int, ...], side: int) -> tuple[Any, ...]:
     """The grid as OpenCV's keypoints, which are only read."""
     keypoint = opencv().KeyPoint
-    rows, columns = centers_px(height, width, side)
+    rows, columns = centers_px(shape, side)
     return tuple(
         keypoint(x=float(x), y=float(y), size=side / _PX_A_SIZE, angle=0.0, response=0.0, octave=0, class_id=-1)
         for y, x in zip(rows, columns, strict=True)
@@ -84,7 +84,7 @@ def _points(height: int, width: int, side: int) -> tuple[Any, ...]:
 def _contrast(grey: Grey, side: int) -> NDArray[np.float64]:
     """Standard deviation of the grey values in each patch of the grid, by integral images."""
     sums, squares = opencv().integral2(grey)
-    rows, columns = centers_px(*grey.shape, side)
+    rows, columns = centers_px(grey.shape, side)
     count = side * side
     mean = _inside(sums, rows, columns, side // 2) / count
     variance = _inside(squares, rows, columns, side // 2) / count - mean**2
