@@ -16,7 +16,7 @@ FEW = st.sampled_from([-2.0, -1.0, 0.0, 0.5, 1.0, 3.0])
 
 
 def cosines_of(values, queries):
-    rows, asked = (each.reshape(len(each), -1).astype(np.float64) for each in (values, queries))
+    rows, asked = (each.astype(np.float64) for each in (values, queries))
     lengths = np.linalg.norm(asked, axis=1)[:, None] * np.linalg.norm(rows, axis=1)
     return np.divide(asked @ rows.T, lengths, out=np.zeros(lengths.shape), where=lengths > 0)
 

@@ -24,6 +24,7 @@ from visfeat.engine.resolve_shots import shot_fields
 from visfeat.errors import BrokenMedia, UsageError, naming
 from visfeat.extraction.flow import no_motion
 from visfeat.extraction.inputs import NetworkInput, network_inputs
+from visfeat.extraction.moment import input_at
 from visfeat.extraction.pooled_features import pooled_pictures, pooled_video
 from visfeat.extraction.vectors import BatchVectors, vectors_of
 from visfeat.frames import NO_INDEX, NO_TIME, Features, Frame, FrameBatch, Label
@@ -35,7 +36,7 @@ from visfeat.sample import evenly_spaced
 from visfeat.shots.detect import Shot, shots_of_item
 from visfeat.shots.ensure import times_in_shots
 from visfeat.shots.transnetv2 import ShotDetector
-from visfeat.temporal.pooling import PooledRecipe, resolve_pooled
+from visfeat.temporal.pooling import LearnVocabulary, PooledRecipe, resolve_pooled
 
 _SAMPLING = (*SAMPLING_FIELDS, "stream", "stride", "clip_fps", "consecutive", "tail")
 """What may differ from video to video, as the network stays the same."""
@@ -60,18 +61,19 @@ class Extractor:
         *,
         recipe: Recipe | str | Path | None = None,
         prepared: Prepared | None = None,
+        learn: LearnVocabulary | None = None,
         **options: Any,
     ) -> None:
         """Load and compile. ``recipe`` and ``options`` as for ``extract``, in whose stead ``prepared`` may stand.
 
-        Raises as ``extract`` does.
+        ``learn``: as for ``resolve_pooled``, where a vocabulary is no file. Raises as ``extract`` does.
         """
         wanted = with_run(recipe_of(recipe, options | {"model": model}))
         self._prepared = prepared or prepare(wanted.rows_recipe)
         self._preprocess = self._prepared.preprocessor
         self._pooled: PooledRecipe | None = None
         if wanted.rows_recipe is not wanted:
-            self._pooled = resolve_pooled(wanted, self._prepared.recipe, self._prepared.row_shapes)
+            self._pooled = resolve_pooled(wanted, self._prepared.recipe, self._prepared.row_shapes, learn)
 
     @property
     def recipe(self) -> Recipe:
@@ -130,6 +132,24 @@ class Extractor:
         if self._pooled is not None:
             found = pooled_video(path, found, replace(self._pooled, recipe=recipe), shots)
         return next(iter(found.values())) if len(found) == 1 else found
+
+    def moment(self, path: str | os.PathLike[str], at_s: Fraction | float) -> Vectors | dict[str, Vectors]:
+        """The vector ``(D,)`` of a video at a moment: of the frame on display, or the clip that begins then or next.
+
+        Of rows that are pooled over time, the one that the moment falls into. Returns layer -> vector where the recipe
+        has several layers. Raises MediaError as ``video`` does, UsageError for a moment that is not there.
+        """
+        said = f"{os.fspath(path)} at {float(at_s):g} s"
+        if self._pooled is not None:
+            return _at(self.video(path), float(at_s), said)
+        with naming(path):
+            item, content = identify_path(path)
+            options = replace(self._options, stream=self.recipe.stream, animations="video")
+            with closing(open_decoder(item, content, options)) as decoder:
+                given = input_at(decoder, self.recipe, self._preprocess, Fraction(at_s), name=said)
+        values, _, _ = self._run([given])
+        rows = {layer: found[0] for layer, found in values.items()}
+        return next(iter(rows.values())) if len(rows) == 1 else rows
 
     @property
     def _options(self) -> DecodeOptions:
@@ -200,6 +220,23 @@ class Extractor:
             else np.zeros((0, *shape), dtype=dtype)
             for layer, shape in self._prepared.row_shapes.items()
         }
+
+
+def _at(found: Features | dict[str, Features], at_s: float, said: str) -> Vectors | dict[str, Vectors]:
+    """The row of each layer whose time a moment falls into; raises UsageError where there is none."""
+    if isinstance(found, dict):
+        return {layer: _row_at(features, at_s, said) for layer, features in found.items()}
+    return _row_at(found, at_s, said)
+
+
+def _row_at(features: Features, at_s: float, said: str) -> Vectors:
+    inside = np.flatnonzero((features.start_s <= at_s) & (at_s < features.end_s))
+    if not len(inside):
+        raise UsageError(
+            f"{said}: no row stands for it; they go from {features.start_s[0]:g} to {features.end_s[-1]:g} s"
+        )
+    row: Vectors = features.values[inside[0]]
+    return row
 
 
 def _times_in_shots(shots: Sequence[Shot] | None, recipe: Recipe, decoder: Decoder) -> Iterator[Fraction] | None:

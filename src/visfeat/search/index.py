@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,7 +41,7 @@ class ExactIndex:
 
     def __init__(self, values: Values) -> None:
         """``values``: ``(N, ...)``, kept as they are and not copied; raises UsageError where one is not finite."""
-        self._rows = values.reshape(len(values), -1)
+        self._rows = flat(values)
         self._inverse = inverse_lengths(self._rows)
 
     def __len__(self) -> int:
@@ -76,6 +77,11 @@ def build_index(values: Values, *, approximate: bool | None = None, seed: int = 
 
         return InvertedIndex.build(values, seed=seed)
     return ExactIndex(values)
+
+
+def flat(values: Values) -> Values:
+    """Rows ``(N, ...)`` as vectors ``(N, D)``."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 def inverse_lengths(rows: Values) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visfeat.search.best import NOBODY, best_of
-from visfeat.search.index import Found, Values, directions_of, inverse_lengths, joined
+from visfeat.search.index import Found, Values, directions_of, flat, inverse_lengths, joined
 
 Floats = NDArray[np.float32]
 
@@ -42,7 +42,7 @@ class InvertedIndex:
     @classmethod
     def build(cls, values: Values, *, seed: int = 0) -> InvertedIndex:
         """Learn centers from a sample drawn by the seed; sort all rows ``(N, ...)``, at least one, into their lists."""
-        rows = values.reshape(len(values), -1)
+        rows = flat(values)
         inverse = inverse_lengths(rows)
         lists = max(1, min(len(rows), round(_LISTS_PER_ROOT * math.sqrt(len(rows)))))
         centers = _learn(rows, inverse, lists, np.random.default_rng(seed))
@@ -120,4 +120,5 @@ def _starts(rows: Values) -> range:
 
 def _nearest(rows: Floats, centers: Floats) -> NDArray[np.int64]:
     """The center nearest to each row ``(n, D)``: int64 ``(n,)``."""
-    return np.argmax(rows @ centers.T, axis=1)
+    nearest: NDArray[np.int64] = np.argmax(rows @ centers.T, axis=1)
+    return nearest

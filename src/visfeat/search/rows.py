@@ -85,7 +85,7 @@ def find_row(reader: SpaceReader, uri: str, at_s: float | None = None) -> int:
     A video whose rows were pooled to one needs no moment. ``uri`` may be a relative path. Raises UsageError as
     ``neighbors`` does.
     """
-    rows = _rows_of(reader, uri)
+    rows = rows_of(reader, uri)
     table = reader.metadata_at(rows)
     starts, ends = (table[name].fill_null(NO_TIME).to_numpy() for name in ("start_s", "end_s"))
     if np.isnan(starts).all():
@@ -105,7 +105,8 @@ def find_row(reader: SpaceReader, uri: str, at_s: float | None = None) -> int:
     return int(before[-1])
 
 
-def _rows_of(reader: SpaceReader, uri: str) -> NDArray[np.int64]:
+def rows_of(reader: SpaceReader, uri: str) -> NDArray[np.int64]:
+    """The indices of an item's rows, at least one; ``uri`` may be a relative path. Raises UsageError."""
     for name in (uri, uri_of(uri)):
         if name in reader.join.uris:
             rows = np.flatnonzero(reader.join.item == reader.join.uris.index(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from visfeat.card import InputSpec
 from visfeat.decode.decoder import DecodeOptions
 from visfeat.decode.open import open_decoder
-from visfeat.errors import BrokenMedia, UsageError, naming
-from visfeat.extraction.inputs import NetworkInput, network_inputs
+from visfeat.errors import naming
+from visfeat.extraction.moment import input_at
 from visfeat.flow.color_wheel import colored
 from visfeat.flow.field import from_bytes
 from visfeat.media.read import identify_path
@@ -65,30 +64,6 @@ def look(path: str | os.PathLike[str], recipe: Recipe, preprocess: Preprocessor,
         item, content = identify_path(path)
         options = DecodeOptions(reducible_to_px=preprocess.reducible_to_px, stream=recipe.stream)
         with closing(open_decoder(item, content, options)) as decoder:
-            one_by_one = recipe.but(stride=1) if preprocess.spec.clip_frames > 1 else _every_frame(recipe)
-            chosen = _choose(network_inputs(decoder, one_by_one, preprocess), at_s, os.fspath(path))
+            said = os.fspath(path) if at_s is None else f"--at {float(at_s):g}s: {os.fspath(path)}"
+            chosen = input_at(decoder, recipe, preprocess, at_s, name=said)
     return Look(os.path.basename(item.path), chosen.pixels[0], chosen.start_s)
-
-
-def _every_frame(recipe: Recipe) -> Recipe:
-    others = dict.fromkeys(("every_s", "fps", "every_nth", "frames", "frames_per_shot"))
-    return recipe.but(**others, keyframes=False, every_frame=True)
-
-
-def _choose(inputs: Iterator[NetworkInput], at_s: Fraction | None, path: str) -> NetworkInput:
-    """The first input that begins at the moment or later, or is a frame on display then; else the last one."""
-    last: NetworkInput | None = None
-    for given in inputs:
-        if at_s is None:
-            return given
-        if np.isnan(given.start_s):
-            raise UsageError(f"--at {float(at_s):g}s: {path} is a still image")
-        is_frame = len(given.frame_index) == 1
-        if given.start_s >= at_s or (is_frame and given.start_s <= at_s < given.end_s):
-            return given
-        last = given
-    if last is None:
-        raise BrokenMedia("no frame to look at")
-    if at_s is not None and at_s >= last.end_s:
-        raise UsageError(f"--at {float(at_s):g}s: {path} ends at {last.end_s:g} s")
-    return last

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.engine.prepare import Prepared, prepare
-from visfeat.errors import EngineError, ModelError, UsageError
+from visfeat.errors import UsageError
 from visfeat.frames import NO_TIME
 from visfeat.pool import unit_length
-from visfeat.recipe import Recipe, recipe_of
 from visfeat.search import Neighbor, largest
 from visfeat.store.reading import SpaceReader
-from visfeat.store.selection import Space
 
 SAME_SCENE_S = 10.0
 """Moments of one video that are closer than this show the same scene, and tell nothing of how alike others are."""
@@ -89,41 +85,3 @@ class Known:
         """Start times float64 ``(N,)``, NaN for images."""
         starts: NDArray[np.float64] = self._reader.metadata()["start_s"].fill_null(NO_TIME).to_numpy()
         return starts[self.indices]
-
-
-def prepare_as_stored(space: Space, *, report: Callable[[str], None], **sampling: Any) -> Prepared:
-    """The network that made a space's rows, of its layer alone; ``sampling`` as for ``extract``.
-
-    Raises UsageError for rows that stand for whole videos, and ModelError where the model is no longer the same.
-    """
-    stored = space.stored.recipe
-    if stored.temporal is not None or stored.segments is not None:
-        raise UsageError(f"{space}: its rows stand for whole videos or shots; choose another by --recipe")
-    at = (stored.layers or ()).index(space.layer.layer)
-    pools = stored.pool if isinstance(stored.pool, tuple) else (stored.pool,)
-    wanted = _sampled(stored, sampling).but(layers=(space.layer.layer,), pool=(pools[at],), top=0)
-    for size in _sizes(wanted):
-        try:
-            prepared = prepare(wanted.but(size=size), report=report)
-        except (UsageError, EngineError):
-            if size is not None or wanted.input_size_px is None:
-                raise
-            continue
-        if prepared.recipe.digest == wanted.digest:
-            return prepared
-    raise ModelError(f"{space}: the model is no longer the one that made these rows (its weights or its card differ)")
-
-
-def _sampled(stored: Recipe, sampling: dict[str, Any]) -> Recipe:
-    """How a stream is sampled: as asked, else as the store's videos were, else every second."""
-    asked = any(value is not None for value in sampling.values())
-    needs_the_end = stored.frames is not None or stored.frames_per_shot is not None
-    if not needs_the_end:
-        return recipe_of(stored, sampling)
-    return recipe_of(stored.but(shots_digest=None), sampling if asked else {"every_s": 1})
-
-
-def _sizes(recipe: Recipe) -> list[int | None]:
-    """The sizes with which a model may have been loaded: its own, else what the network was fed with."""
-    square = recipe.input_size_px is not None and len(set(recipe.input_size_px)) == 1
-    return [None, recipe.input_size_px[0]] if square and recipe.input_size_px else [None]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from visfeat.engine.prepare import Prepared
 from visfeat.errors import UsageError
+from visfeat.extraction.as_stored import prepare_as_stored
 from visfeat.extraction.extractor import Extractor
 from visfeat.media.address import live_address
 from visfeat.search import cosines, find_row
@@ -25,7 +26,7 @@ from visfeat.store.reading import SpaceReader
 from visfeat.streaming.alarms import Alarms, Document
 from visfeat.streaming.drive import Drive
 from visfeat.streaming.events import HOLD_S, Event, Events, Moment, Phase
-from visfeat.streaming.known import PERCENT, Known, prepare_as_stored
+from visfeat.streaming.known import PERCENT, Known
 from visfeat.streaming.record import check_bounds, silence_of, usual_on_full
 from visfeat.streaming.rows import StreamRow
 from visfeat.streaming.source import FrameSource, Report, source_of
