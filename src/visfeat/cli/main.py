@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from visfeat.cli.cache import cache_app
+from visfeat.cli.classify import classify_app
 from visfeat.cli.compare import compare
 from visfeat.cli.dedupe import apply, dedupe
 from visfeat.cli.demo import demo
@@ -21,6 +22,7 @@ from visfeat.cli.export import export
 from visfeat.cli.extract import extract
 from visfeat.cli.failures import failures
 from visfeat.cli.info import info
+from visfeat.cli.label import label
 from visfeat.cli.layers import layers
 from visfeat.cli.models import models
 from visfeat.cli.pack import pack
@@ -55,6 +57,7 @@ COMMANDS = (
     samples,
     dedupe,
     apply,
+    label,
     watch,
     compare,
     train,
@@ -64,6 +67,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(classify_app, name="classify")
 app.add_typer(plot_app, name="plot")
 app.add_typer(show_app, name="show")
 app.add_typer(cache_app, name="cache")

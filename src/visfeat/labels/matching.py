@@ -127,7 +127,7 @@ def _match(written: Sequence[WrittenLabel], uris: Sequence[str], table: Path) ->
     names = Counter(PurePath(one.uri).name for one in {row.uri: row for row in written}.values())
     entries: list[ItemLabel] = []
     matched: Counter[str] = Counter()
-    unmatched = []
+    unmatched: list[Unmatched] = []
     for row in written:
         uri, how = index.find(row.uri, table, own_name=names[PurePath(row.uri).name] == 1)
         if uri is None:

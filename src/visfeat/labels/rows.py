@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,17 @@ class LabeledRows:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def subset(self, kept: NDArray[np.bool_]) -> LabeledRows:
+        """The rows where ``kept (n,)`` is True."""
+        names = ("indices", "codes", "entries", "items", "groups")
+        return replace(self, **{name: getattr(self, name)[kept] for name in names})
+
+    def renamed(self, classes: tuple[str, ...]) -> LabeledRows:
+        """The same rows with their codes in another list of classes, which has all that occur."""
+        code_of = {name: code for code, name in enumerate(classes)}
+        codes = np.array([code_of.get(name, -1) for name in self.classes], np.int64)[self.codes]
+        return replace(self, classes=classes, codes=codes)
 
     @property
     def weights(self) -> NDArray[np.float64]:

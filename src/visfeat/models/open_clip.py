@@ -40,7 +40,7 @@ class OpenClipModels:
         if architecture not in names:
             hint = nearest_names(architecture, names)
             raise UnknownModel(f"no model open_clip/{architecture}{hint} (visfeat models 'open_clip/*' lists them)")
-        model = _build(architecture, tag, request)
+        model = build_model(architecture, tag, request)
         _check_size(model.visual, request)
         known = Description(
             name=f"open_clip/{request.name}",
@@ -53,7 +53,8 @@ class OpenClipModels:
         return describe(model.visual, known, request)
 
 
-def _build(architecture: str, tag: str, request: ModelRequest) -> Any:
+def build_model(architecture: str, tag: str, request: ModelRequest) -> Any:
+    """Both towers, with the tag's or random weights; of a file's weights the image tower has them."""
     import open_clip
 
     from visfeat.models.describe import seeded
@@ -76,6 +77,19 @@ def _build(architecture: str, tag: str, request: ModelRequest) -> Any:
     if random_seed(request.weights) is None:
         _fill(model, request, subject)
     return model
+
+
+def read_whole(model: Any, request: ModelRequest) -> None:
+    """Load a file into both towers; raises ModelError where it holds the image tower alone."""
+    from open_clip.model import resize_pos_embed
+
+    from visfeat.models.weights import load_weights, read_weights
+
+    state = read_weights(request.weights)
+    if not any(name.startswith(_IMAGE_PART) for name in state):
+        raise ModelError(f"--weights {request.weights}: holds the image tower alone; texts need the whole model")
+    resize_pos_embed(state, model)
+    load_weights(model, state, subject=f"open_clip/{request.name}", file=request.weights)
 
 
 def _check_size(tower: Any, request: ModelRequest) -> None:
