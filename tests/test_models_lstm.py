@@ -104,6 +104,34 @@ def test_a_network_that_was_trained_with_it_lies_in_its_folder(tmp_path: Path) -
     assert with_run(Recipe(model=f"lstm:{run}")).model == str(run / "backbone.vfmodel")
 
 
+def test_a_network_that_is_another_run_is_named_from_the_runs_folder(tmp_path: Path) -> None:
+    run = run_in(tmp_path / "moves", recipe={"model": "../frames"})
+    frames = run_in(tmp_path / "frames")
+    assert with_run(Recipe(model=f"lstm:{run}")).model == str(frames.resolve())
+    tmp_path.joinpath("runs").mkdir()
+    for one in (run, frames):
+        one.rename(tmp_path / "runs" / one.name)
+    moved = with_run(Recipe(model=f"lstm:{tmp_path / 'runs' / 'moves'}"))
+    assert moved.model == str((tmp_path / "runs" / "frames").resolve())
+
+
+def test_a_run_by_its_name_is_looked_for_beside_the_run_that_reads_its_rows(tmp_path: Path) -> None:
+    run = run_in(tmp_path / "moves", recipe={"model": "run/frames"})
+    frames = run_in(tmp_path / "frames")
+    assert with_run(Recipe(model=f"lstm:{run}")).model == str(frames)
+
+
+@pytest.mark.parametrize("model", ["run/frames", "../frames", "/nowhere/frames", "backbone.vfmodel"])
+def test_a_network_that_is_gone_is_named_where_rows_are_to_be_made(tmp_path: Path, model: str) -> None:
+    run = run_in(tmp_path / "moves", recipe={"model": model, "weights_digest": "ab"})
+    for asked in (lambda: with_run(Recipe(model=f"lstm:{run}")), lambda: card_of(f"lstm:{run}")):
+        with pytest.raises(ModelError, match=f"model.toml: it reads rows of the network {model}, which is not there"):
+            asked()
+    # Rows that are there already need no network.
+    wanted = FRAMES.but(temporal="lstm", temporal_model=str(run))
+    assert resolve_pooled(wanted, FRAMES, {"pool": (WIDTH,)}).recipe.temporal_model == str(run)
+
+
 def test_recipes_are_read_in_the_words_of_the_command_line(tmp_path: Path) -> None:
     run = run_in(tmp_path / "moves", recipe={"model": "fake/net", "every": "500ms"})
     assert read_run(str(run)).recipe.interval_s == FRAMES.interval_s

@@ -274,6 +274,16 @@ def test_a_cache_that_outgrows_memory_goes_to_disk(tmp_path):
     assert all(np.array_equal(one.array, np.concatenate(parts)) for one in kept)
 
 
+def test_what_an_interrupted_run_left_in_the_cache_is_no_part_of_it(tmp_path):
+    parts = [np.full((2, 1, 4, 4, 3), n, np.uint8) for n in range(3)]
+    for limit_bytes in (0, 1e9):
+        (tmp_path / "pixels.part").write_bytes(b"\x07" * 100)
+        growing = Growing(tmp_path / "pixels.npy", limit_bytes=limit_bytes)
+        for part in parts:
+            growing.append(part)
+        assert np.array_equal(growing.finish().array, np.concatenate(parts))
+
+
 def test_nothing_readable_is_said(tmp_path):
     for label in "ab":
         (tmp_path / label).mkdir()

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from train_made import digit_pictures, digits_folder, moving_squares
 from visfeat.errors import StoreError, UsageError
 from visfeat.show.evaluation_report import mistakes_sheet, save_evaluation, training_curves
 from visfeat.train.evaluate import evaluate
+from visfeat.train.judging import judge_labels, surest_wrong_labels
 from visfeat.train.run import train
 from visfeat.train.settings import Settings
 
@@ -87,7 +89,39 @@ def test_several_labels_at_once(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(["uri,label", *rows]))
     found = trained(tmp_path, tmp_path / "labels.csv", size=8, val=0.3, multilabel=True)
     assert set(found.precision_recall) == {"digit0", "digit1", "digit2", "even", "odd"}
-    assert len(pictures_in(save_evaluation(found, tmp_path / "report.html").read_text("utf-8"))) == 1
+    assert found.of_class["even"]["files"] + found.of_class["odd"]["files"] == found.files
+    page = save_evaluation(found, tmp_path / "report.html").read_text("utf-8")
+    assert len(pictures_in(page)) == 2
+    assert {one.kind for one in found.mistakes} <= {"missing", "spurious"}
+    truth = {row.split(",")[0]: set(row.split(",")[1].split("|")) for row in rows}
+    assert found.mistakes
+    for one in found.mistakes:
+        missed = one.kind == "missing"
+        assert (one.label in truth[one.uri]) if missed else (one.predicted not in truth[one.uri])
+        assert 0.5 <= one.probability <= 1
+        assert one.words.startswith(f"{one.label} was missed (" if missed else f"{one.predicted} is not there (")
+
+
+def test_the_surest_wrong_labels_come_first():
+    targets = np.array([[1, 0, 1], [0, 1, 0]], np.float32)
+    shares = np.array([[0.1, 0.7, 0.6], [0.2, 0.4, 0.99]])
+    assert surest_wrong_labels(targets, shares).tolist() == [[1, 2], [0, 0], [0, 1], [1, 1]]
+
+
+def test_scores_of_each_label_by_counting():
+    targets = np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.float32)
+    shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
+    found = judge_labels(targets, shares, np.arange(4), ("a", "b"))["of_class"]
+    assert found["a"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "files": 3})
+    assert found["b"] == pytest.approx({"precision": 1, "recall": 1 / 2, "f1": 2 / 3, "files": 2})
+
+
+def test_a_figure_has_every_head(digits, tmp_path):
+    odd = replace(digits, classes=("even", "odd"), confusion=((30, 12), (8, 30)), precision_recall={})
+    heads = replace(digits, heads={"digit": digits, "parity": odd}, confusion=(), reliability=None, metrics={})
+    text = save_evaluation(heads, tmp_path / "heads.svg").read_text("utf-8")
+    assert text.count(">Confusion<") == 2
+    assert all(f">{word}" in text for word in ("digit: top1", "parity: top1", "Training", "even", "odd"))
 
 
 def test_wrong_paths_are_refused(digits, tmp_path):

@@ -92,6 +92,26 @@ def test_a_video_gets_the_encoders_last_state(run, store):
     np.testing.assert_allclose(found.values, expected.detach().numpy(), rtol=1e-3, atol=1e-5)
 
 
+def test_rows_of_a_trained_network_lead_back_to_it(tmp_path):
+    videos = moving_squares(tmp_path / "videos", each=4, frames=8)
+    folder = tmp_path / "project"
+    options = {"size": 8, "epochs": 1, "batch_size": 8, "every_s": "0.25s", "logger": ("csv",)}
+    frames = train(Settings.from_options(data=(str(videos),), out=str(folder / "frames"), **options)).folder
+    extract([str(videos)], store=tmp_path / "f.vf", model=str(frames), layers=("fc1",), fps=8)
+    options = {"model": "lstm_autoencoder", "clip": 4, "hidden": 6, "epochs": 1, "logger": ("csv",)}
+    options |= {"data": (str(tmp_path / "f.vf"),)}
+    video = str(videos / "left/0.mp4")
+    made = [train(Settings.from_options(out=str(out / "moves"), **options)) for out in (folder, tmp_path / "apart")]
+    assert [one.card.recipe["model"] for one in made] == ["../frames", str(frames.resolve())]
+    expected = Extractor(f"lstm:{made[0].folder}").video(video).values
+    assert expected.shape == (1, 6)
+    np.testing.assert_array_equal(Extractor(f"lstm:{made[1].folder}").video(video).values, expected)
+    moved = folder.rename(tmp_path / "moved")
+    np.testing.assert_array_equal(Extractor(f"lstm:{moved / 'moves'}").video(video).values, expected)
+    with pytest.raises(ModelError, match=r"it reads rows of the network /.*/project/frames, which is not there"):
+        Extractor(f"lstm:{made[1].folder}")
+
+
 def test_it_is_no_network_of_pictures(run):
     with pytest.raises(ModelError, match="extract with --model lstm:RUN"):
         load_model(str(run.folder))

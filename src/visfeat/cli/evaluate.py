@@ -63,4 +63,4 @@ def _print_classes(found: Evaluation) -> None:
         print_table(("class", "precision", "recall", "f1", "files"), rows)
     for one in found.mistakes[:SHOWN_MISTAKES]:
         moment = "" if one.at_s is None else f"#t={one.at_s:g}"
-        print(f"{one.uri}{moment}: {one.label}, taken for {one.predicted} ({one.probability:.2f})")
+        print(f"{one.uri}{moment}: {one.words}")

@@ -15,6 +15,7 @@ from visfeat.engine.resolve_shots import shot_fields
 from visfeat.errors import EngineError, UsageError
 from visfeat.flow.field import FlowEstimator
 from visfeat.models.lstm import refuse_pooled
+from visfeat.models.registry import place_of
 from visfeat.plugins import plugin
 from visfeat.pool import check_pool, default_pool, pooled_shape
 from visfeat.preprocess import Preprocessor
@@ -25,6 +26,8 @@ from visfeat.views import with_views
 _OPTIONS = {"clip_fps": "clip-fps", "consecutive": "clip-frames", "pool_time": "pool-time"}
 
 
+MODEL_PATH = "model_path"
+"""The fact that says where a model lay: the recipe has only its name, wherever it lies."""
 _ROW_BY_ROW = ("openvino", "classic")
 """Engines whose numbers do not depend on the batch size; of others nobody knows."""
 
@@ -126,6 +129,8 @@ def prepare(
         resolved = resolved.but(batch_size=network.batch_size)
     facts = dict(network.facts) | versions() | {f"packed_with_{k}": v for k, v in model.card.versions.items()}
     facts |= {} if flow is None else flow.facts
+    place = place_of(recipe.model)
+    facts |= {} if place is None else {MODEL_PATH: str(place)}
     return Prepared(resolved, model.card, network, facts, flow)
 
 

@@ -1,7 +1,8 @@
 """Trained sequence models: an LSTM over the rows of a frame recipe; ``--model lstm:RUN`` is both in one word.
 
 The run's ``model.toml`` has a table ``[recipe]``, whose rows the LSTM reads, and a table ``[sequence]`` whose ``pool``
-says what is made of its states: the ``last`` one, or their mean by learned ``attention``.
+says what is made of its states: the ``last`` one, or their mean by learned ``attention``. Where the recipe's network
+is a file or another run, it is named by its path, absolute or from the run's folder.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from visfeat.errors import ModelError, UsageError
-from visfeat.models.runs import CARD, RUNS, SEQUENCE, read_card, run_folder
+from visfeat.models.packed import SUFFIX
+from visfeat.models.runs import CARD, RUNS, SEQUENCE, SOURCE, is_run, read_card, run_folder
 from visfeat.recipe import SAMPLING_FIELDS, TEMPORAL_FIELDS, Recipe, in_fields
 
 PREFIX = "lstm:"
+_FILES = (SUFFIX, ".onnx", ".xml")
 _KINDS, _POOLS = ("lstm", "lstm_autoencoder"), ("last", "attention")
 
 
@@ -24,7 +27,7 @@ class SequenceRun:
 
     path: Path
     recipe: Recipe
-    """Whose rows it reads; a network that lies in the folder is named by its path."""
+    """Whose rows it reads; a network that is a file or a run is named by its path, where it is still there."""
     pool: str
     """last or attention."""
 
@@ -63,7 +66,7 @@ def with_run(recipe: Recipe) -> Recipe:
     for field in ("temporal", "temporal_model"):
         if field in said:
             raise UsageError(f"--{field.replace('_', '-')}: --model {recipe.model} says it already")
-    base = read_run(name).recipe
+    base = _frame_recipe(name)
     if said.keys() & set(SAMPLING_FIELDS):
         said = dict.fromkeys(SAMPLING_FIELDS) | {"every_frame": False, "keyframes": False} | said
     return base.but(**(said | {"temporal": "lstm", "temporal_model": name}))
@@ -71,7 +74,7 @@ def with_run(recipe: Recipe) -> Recipe:
 
 def rows_model(model: str) -> str:
     """The network whose rows an ``lstm:RUN`` reads; any other model as it is. Raises as ``read_run`` does."""
-    return read_run(model.removeprefix(PREFIX)).recipe.model if model.startswith(PREFIX) else model
+    return _frame_recipe(model.removeprefix(PREFIX)).model if model.startswith(PREFIX) else model
 
 
 def sequence_runs() -> list[str]:
@@ -108,5 +111,32 @@ def _recipe(card: Path, options: dict[str, Any]) -> Recipe:
         raise ModelError(f"{card}: [recipe] {error}") from None
     if recipe.model.startswith(PREFIX) or any(getattr(recipe, field) is not None for field in TEMPORAL_FIELDS):
         raise ModelError(f"{card}: [recipe] must be one of rows, without segments and temporal pooling")
-    beside = card.parent / recipe.model
-    return recipe.but(model=str(beside)) if beside.is_file() else recipe
+    return recipe.but(model=_found(card.parent, recipe.model))
+
+
+def _found(folder: Path, model: str) -> str:
+    """A network that was named from a run's folder by its path; a run by its name is looked for beside that run."""
+    path = folder / model
+    if model.startswith(SOURCE):
+        path = folder.parent / model.removeprefix(SOURCE)
+    if path == folder or not (path.is_file() or is_run(str(path))):
+        return model
+    return str(path.resolve() if ".." in path.parts else path)
+
+
+def _frame_recipe(name: str) -> Recipe:
+    """The recipe whose rows a run reads, for those who make them; raises ModelError where its network is gone."""
+    run = read_run(name)
+    if _is_gone(run.recipe.model):
+        raise ModelError(
+            f"{run.path / CARD}: it reads rows of the network {run.recipe.model}, which is not there any more; put it "
+            "there again, or say in [recipe] model where it is now"
+        )
+    return run.recipe
+
+
+def _is_gone(model: str) -> bool:
+    """Whether a network that is a file or a run is not where its name says; of sources' networks nothing is asked."""
+    path = Path(model.removeprefix(SOURCE)).expanduser()
+    is_place = model.startswith(SOURCE) or path.is_absolute() or ".." in path.parts or path.suffix in _FILES
+    return is_place and not (path.is_file() or is_run(str(path)) or is_run(str(Path(RUNS) / path)))

@@ -14,7 +14,7 @@ from visfeat.errors import MissingExtra, UnknownModel, nearest_names
 from visfeat.models.bundled import BundledModels
 from visfeat.models.lstm import PREFIX, sequence_runs
 from visfeat.models.packed import SUFFIX
-from visfeat.models.runs import is_run
+from visfeat.models.runs import is_run, names_run, run_folder
 from visfeat.models.source import LoadedModel, ModelRequest, ModelSource, with_seed
 from visfeat.plugins import Plugin, plugin, plugins
 
@@ -33,6 +33,13 @@ def source_of(model: str) -> tuple[ModelSource, str]:
     """
     entry, name = _entry_of(model)
     return entry.load()(), name
+
+
+def place_of(model: str) -> Path | None:
+    """Where a model lies that is a file or a trained run: its absolute path. None where a source has it."""
+    if PurePath(model).suffix.lower() in _BY_ENDING:
+        return Path(model).expanduser().absolute()
+    return run_folder(model).absolute() if names_run(model) else None
 
 
 def load_model(

@@ -29,7 +29,7 @@ SETTINGS = "train.toml"
 """What the run was asked to do; there from its first second on."""
 RUNS = "runs"
 """The folder in which runs lie unless said otherwise."""
-_SOURCE = "run/"
+SOURCE = "run/"
 """What stands before a run's name in the card of its network."""
 
 
@@ -64,7 +64,7 @@ def is_run(model: str) -> bool:
 
 def names_run(model: str) -> bool:
     """Whether a model's name means a run: its path, or ``run/NAME`` as cards have it."""
-    return model.startswith(_SOURCE) or is_run(model)
+    return model.startswith(SOURCE) or is_run(model)
 
 
 def run_folder(name: str) -> Path:
@@ -72,7 +72,7 @@ def run_folder(name: str) -> Path:
 
     Raises UnknownModel where there is none, ModelError where its training has not ended.
     """
-    path = Path(name.removeprefix(_SOURCE)).expanduser()
+    path = Path(name.removeprefix(SOURCE)).expanduser()
     for folder in (path, Path(RUNS) / path):
         if (folder / CARD).is_file():
             return folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,42 +16,68 @@ if TYPE_CHECKING:
 
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 """Name of a number in the logs -> (epoch, value)."""
+Panel = Callable[["Axes"], None]
 
 MOST_NAMED, MOST_NUMBERED = 30, 16
 """Classes up to which a confusion matrix has their names, and numbers in its cells."""
 _MOST_CURVES = 10
-_PANEL_IN = 4.4
-_TOP_IN = 0.8
+_PANEL_IN, _BAND_IN = 4.4, 4.9
+_TOP_IN = 0.7
 
 
 def draw_evaluation(found: Evaluation, training: Curves | None = None) -> Figure:
-    """All panels that there is something for; raises MissingExtra without matplotlib."""
+    """All panels that there is something for, of several heads a row each; raises MissingExtra without matplotlib."""
     curves = {name: points for name, points in (training or {}).items() if len(points) > 1}
-    panels = [_confusion] if found.confusion else []
-    panels += [_precision_recall] if found.precision_recall else []
-    panels += [_reliability] if found.reliability is not None else []
-    rows = 2 if len(panels) + bool(curves) > 2 else 1
-    columns = -(-(len(panels) + bool(curves)) // rows)
-    width_in, height_in = max(2, columns) * _PANEL_IN + 1.2, rows * _PANEL_IN + _TOP_IN
+    bands = [(f"{name}: {_scores(one)}", _panels(one)) for name, one in found.heads.items()]
+    if bands:
+        bands += [("", [_of_training(curves)])] if curves else []
+    else:
+        panels = _panels(found) + ([_of_training(curves)] if curves else [])
+        # Two by two, where there are more than stand beside each other.
+        columns = len(panels) if len(panels) < 3 else -(-len(panels) // 2)
+        bands = [("", panels[n : n + columns]) for n in range(0, len(panels), max(1, columns))]
+    width_in = max([2, *(len(panels) for _, panels in bands)]) * _PANEL_IN + 1.2
+    height_in = len(bands) * _BAND_IN + _TOP_IN
     figure = new_figure(width_in, height_in)
-    grid = figure.add_gridspec(
-        rows, columns, left=1.2 / width_in, right=1 - 0.5 / width_in, top=1 - (_TOP_IN + 0.3) / height_in,
-        bottom=0.75 / height_in, wspace=0.38, hspace=0.42,
-    )  # fmt: skip
-    for number, panel in enumerate(panels):
-        panel(figure.add_subplot(grid[divmod(number, columns)]), found)
-    if curves:
-        _training(figure.add_subplot(grid[divmod(len(panels), columns)]), curves)
+    for number, (title, panels) in enumerate(bands):
+        _draw_band(figure, title, panels, top_in=_TOP_IN + number * _BAND_IN)
     _headline(figure, found)
     return figure
+
+
+def _panels(found: Evaluation) -> list[Panel]:
+    panels: list[Panel] = [lambda axes: _confusion(axes, found)] if found.confusion else []
+    panels += [lambda axes: _precision_recall(axes, found)] if found.precision_recall else []
+    panels += [lambda axes: _reliability(axes, found)] if found.reliability is not None else []
+    return panels
+
+
+def _of_training(curves: Curves) -> Panel:
+    return lambda axes: _training(axes, curves)
+
+
+def _draw_band(figure: Figure, title: str, panels: Sequence[Panel], *, top_in: float) -> None:
+    """Panels beside each other, from ``top_in`` inches below the figure's upper edge on."""
+    width_in, height_in = figure.get_size_inches()
+    columns = int((width_in - 1.2) / _PANEL_IN + 0.5)
+    top, bottom = 1 - (top_in + 0.5) / height_in, 1 - (top_in + _BAND_IN - 0.9) / height_in
+    grid = figure.add_gridspec(
+        1, columns, left=1.2 / width_in, right=1 - 0.5 / width_in, top=top, bottom=bottom, wspace=0.38
+    )
+    for column, panel in enumerate(panels):
+        panel(figure.add_subplot(grid[0, column]))
+    line = shortened(printable(title), int(width_in * 10))
+    figure.text(0.2 / width_in, 1 - (top_in + 0.12) / height_in, line, fontsize=11, color=INK, parse_math=False)
+
+
+def _scores(found: Evaluation) -> str:
+    return ", ".join(f"{name} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for name, one in found.metrics.items())
 
 
 def _headline(figure: Figure, found: Evaluation) -> None:
     width_in, height_in = figure.get_size_inches()
     where = "all of the data" if found.split == "all" else f"the {found.split} split"
-    numbers = ", ".join(
-        f"{name} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for name, one in found.metrics.items()
-    )
+    numbers = "" if found.heads else _scores(found)
     texts = ((0.3, 14, INK, f"{found.run}: {where}, {found.files:,} files"), (0.58, 9, FAINT, numbers))
     for top_in, size, color, text in texts:
         most = int(width_in * 110 / size)
@@ -122,6 +148,7 @@ def _training(axes: Axes, curves: Curves) -> None:
         x, y = zip(*points, strict=True)
         (axes if loss else right).plot(x, y, color=colors.get(name) if loss else CURVE, linewidth=1.3, label=name)
     _titled(axes, "Training", "epoch", "loss")
+    axes.locator_params(axis="x", integer=True)
     right.tick_params(colors=FAINT, labelsize=8, length=3)
     right.set_ylim(0, 1.03)
     for spine in right.spines.values():

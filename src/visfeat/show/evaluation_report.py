@@ -8,6 +8,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def save_evaluation(found: Evaluation, path: Path) -> Path:
     target = checked_path(path, ENDINGS)
     kind = target.suffix.lower()
     if kind in (".png", ".svg"):
-        return save(draw_evaluation(_drawn(found), training_curves(found.run)), target)
+        return save(draw_evaluation(found, training_curves(found.run)), target)
     text = json.dumps(found.to_json(), indent=1) if kind == ".json" else html_page(found)
     try:
         target.write_text(text, "utf-8")
@@ -78,12 +79,18 @@ def html_page(found: Evaluation) -> str:
 def _section(found: Evaluation, *, training: bool) -> Iterator[str]:
     where = "all of the data" if found.split == "all" else f"the {found.split} split"
     yield f"<p>{escape(where)}: {found.files:,} files, {found.samples:,} samples; {escape(', '.join(found.data))}</p>"
+    if found.gone or found.ignored:
+        yield (
+            f"<p>{len(found.gone):,} files of the split are gone; {found.ignored:,} files that the data have gained "
+            "since the training are ignored</p>"
+        )
     rows: list[list[Any]] = [[name, one.value, one.low, one.high] for name, one in found.metrics.items()]
     yield _table(("score", "value", "95% from", "to"), rows)
     curves = training_curves(found.run) if training else {}
-    if found.reliability is not None:
+    if found.reliability is not None or curves:
         figure = io.BytesIO()
-        draw_evaluation(found, curves).savefig(figure, format="png")
+        # Of several heads each has a section, and a figure, of its own.
+        draw_evaluation(replace(found, heads={}), curves).savefig(figure, format="png")
         yield _picture(figure.getvalue(), "confusion matrix and curves")
     if found.of_class:
         names = ("precision", "recall", "f1", "files")
@@ -92,19 +99,19 @@ def _section(found: Evaluation, *, training: bool) -> Iterator[str]:
         sheet = io.BytesIO()
         mistakes_sheet(found).save(sheet, format="PNG")
         yield "<h2>The surest mistakes</h2>" if training else "<h3>The surest mistakes</h3>"
-        yield _picture(sheet.getvalue(), "pictures that were taken for another class")
+        yield _picture(sheet.getvalue(), "pictures of which the network was wrong")
         rows = [[_place(one), one.label, one.predicted, one.probability] for one in found.mistakes]
-        yield _table(("file", "is", "taken for", "probability"), rows)
+        yield _table(("file", *_columns(found.mistakes[0]), "probability"), rows)
 
 
-def _drawn(found: Evaluation) -> Evaluation:
-    """What a single figure shows: of several heads the first one."""
-    return next(iter(found.heads.values()), found)
+def _columns(one: Mistake) -> tuple[str, str]:
+    """What label and prediction of a mistake are called; of several labels only one of the two is there."""
+    return ("is", "taken for") if one.kind == "class" else ("missed", "not there")
 
 
 def _tile(one: Mistake) -> Tile:
     picture = None if one.picture is None else Image.fromarray(one.picture)
-    return Tile(one.uri, one.at_s, f"{one.label}, taken for {one.predicted} ({one.probability:.2f})", picture=picture)
+    return Tile(one.uri, one.at_s, one.words, picture=picture)
 
 
 def _place(one: Mistake) -> str:

@@ -2,88 +2,128 @@
 
 from __future__ import annotations
 
-import math
+import os
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.class_groups import groups_of, head_slices, labels_in, probabilities
+from visfeat.class_groups import head_slices, labels_in
 from visfeat.engine.activations import activations
 from visfeat.engine.prepare import Prepared, prepare
 from visfeat.errors import ModelError, UsageError
 from visfeat.models.packed import PackedModel
 from visfeat.models.runs import PACKED, SETTINGS, run_folder
 from visfeat.recipe import Recipe
-from visfeat.train.data.loading import load_samples
+from visfeat.train.answers import Answers, answers_of
+from visfeat.train.data.examples import Split
+from visfeat.train.data.known_split import KnownSplit, known_split
+from visfeat.train.data.loading import load_samples, load_split
 from visfeat.train.data.samples import Samples
-from visfeat.train.evaluation import Evaluation, Mistake
-from visfeat.train.judging import judge, judge_labels, surest_mistakes
+from visfeat.train.evaluation import Evaluation
+from visfeat.train.judging import judge, judge_labels, surest_mistakes, surest_wrong_labels
 from visfeat.train.run_card import RunCard
 from visfeat.train.settings import Settings
 
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What the network said of the samples that are evaluated."""
-
-    samples: Samples
-    """With the run's classes, whatever the data's own are."""
-    indices: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    """``(N, classes)`` of the samples ``indices``."""
-    sources: NDArray[np.int64]
-    """The F files that they come from."""
-    of_file: NDArray[np.float64]
-    """``(F, classes)``: the mean over a file's samples."""
-    targets: NDArray[Any]
-    """``(F,)`` or ``(F, classes)``."""
-    groups: NDArray[Any]
-
-
 def evaluate(run: str, data: tuple[str, ...] = (), *, report: Report = lambda _: None) -> Evaluation:
     """Measure a run on its own test split (its validation split where it has none), or on all of other data.
 
-    Raises UnknownModel, ModelError, and UsageError for data with classes that the run does not know.
+    Its own split are the files that the run set aside when it was trained: what the data gained since is ignored, what
+    is gone is counted. Raises UnknownModel, ModelError, and UsageError for data with classes that the run knows not.
     """
     folder = run_folder(run)
     card = RunCard.load(folder)
     if card.input is None or card.not_packed is not None:
         raise ModelError(f"{run}: has no packed network to evaluate ({card.not_packed or 'it reads stored features'})")
-    settings = Settings.from_toml(folder / SETTINGS)
+    settings, known, split = Settings.from_toml(folder / SETTINGS), KnownSplit(()), "all"
     if data:
         settings = settings.model_copy(update={"data": data, "val": 0.0, "test": 0.0})
-    split = "all" if data else "test" if card.data.splits.get("test") else "val"
-    if not data and not card.data.splits.get(split):
-        raise UsageError(f"{run}: has no split that it was not trained on; name labeled data to evaluate it on")
+    else:
+        split = measured_split(run, card)
+        known = known_split(folder, split, settings.data)
+        _say(run, split, known, report)
     layer = _logits_layer(folder)
-    samples = load_samples(settings, card.input, folder / "cache", report=report, check=False)
+    scratch = folder / f".evaluate-{os.getpid()}"
+    try:
+        if data:
+            samples = load_samples(settings, card.input, scratch, report=report, check=False)
+        else:
+            samples = load_split(known, settings, card.input, scratch, report=report)
+        _check_classes(run, card, samples)
+        common = Evaluation(
+            run=run,
+            data=settings.data,
+            split=split,
+            classes=card.classes,
+            rejected=samples.rejected,
+            gone=known.gone,
+            ignored=known.added,
+        )
+        prepared = prepare(Recipe(model=str(folder), layers=(layer,)))
+        return evaluation_of(common, card, answers_of(card, samples, _logits(prepared, samples)))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def measured_split(run: str, card: RunCard) -> Split:
+    """The split that tells how good a run is: test, else val; raises UsageError where it has neither."""
+    splits: tuple[Split, ...] = ("test", "val")
+    for split in splits:
+        if card.data.splits.get(split):
+            return split
+    raise UsageError(f"{run}: has no split that it was not trained on; name labeled data to evaluate it on")
+
+
+def evaluation_of(common: Evaluation, card: RunCard, answers: Answers) -> Evaluation:
+    """The evaluation, from what is said of it already and the network's answers."""
+    common = replace(common, files=len(answers.sources), samples=len(answers.probabilities))
+    targets, mean = answers.targets, answers.of_file
+    if card.multilabel:
+        wrong = surest_wrong_labels(targets, mean).tolist()
+        mistakes = tuple(answers.wrong_label(file, label, card.classes) for file, label in wrong)
+        return replace(common, **judge_labels(targets, mean, answers.groups, card.classes), mistakes=mistakes)
+    if not card.heads:
+        return _single(common, answers)
+    heads = {}
+    for name, part in head_slices(card.classes, card.heads).items():
+        known = np.flatnonzero(targets[:, part].any(axis=1))
+        if len(known):
+            classes = labels_in(card.classes[part], name)
+            heads[name] = _single(replace(common, files=len(known), classes=classes), answers.of_head(known, part))
+    metrics = {f"{name}_{score}": value for name, one in heads.items() for score, value in one.metrics.items()}
+    return replace(common, metrics=metrics, heads=heads)
+
+
+def _single(common: Evaluation, answers: Answers) -> Evaluation:
+    """Of one class a file."""
+    found = judge(answers.targets, answers.of_file, answers.groups, common.classes)
+    wrong = surest_mistakes(answers.targets, answers.of_file).tolist()
+    return replace(common, **found, mistakes=tuple(answers.wrong_class(n, common.classes) for n in wrong))
+
+
+def _say(run: str, split: Split, known: KnownSplit, report: Report) -> None:
+    """What became of the split since the training; raises UsageError where nothing is left of it."""
+    if not known.examples:
+        raise UsageError(f"{run}: none of the files of its {split} split is there any more; name the data where it is")
+    if known.gone:
+        total = len(known.gone) + len(known.examples)
+        report(f"{len(known.gone):,} of {total:,} files of the {split} split are gone, the first: {known.gone[0]}")
+    if known.added:
+        report(f"{known.added:,} files that the data have gained since the training are ignored")
+
+
+def _check_classes(run: str, card: RunCard, samples: Samples) -> None:
     unknown = sorted(set(samples.classes) - set(card.classes))
     if unknown:
         raise UsageError(
             f"{', '.join(unknown[:5])}: classes that {run} was not trained on ({', '.join(card.classes[:20])})"
         )
-    indices = np.arange(len(samples.source_of)) if split == "all" else samples.indices(split)  # type: ignore[arg-type]
-    if not len(indices):
-        raise UsageError(f"{run}: none of the files of its {split} split is there any more")
-    prepared = prepare(Recipe(model=str(folder), layers=(layer,)))
-    answers = _answers(replace(samples, classes=card.classes), indices, card, _logits(prepared, samples, indices))
-    common = Evaluation(
-        run=run,
-        data=settings.data,
-        split=split,
-        files=len(answers.sources),
-        samples=len(indices),
-        classes=card.classes,
-        metrics={},
-        rejected=samples.rejected,
-    )
-    return _evaluation(common, card, answers)
 
 
 def _logits_layer(folder: Path) -> str:
@@ -93,76 +133,10 @@ def _logits_layer(folder: Path) -> str:
     return layer
 
 
-def _logits(prepared: Prepared, samples: Samples, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Logits float32 ``(N, classes)`` of these samples, by the packed network."""
-    size = prepared.network.batch_size
+def _logits(prepared: Prepared, samples: Samples) -> NDArray[np.float32]:
+    """Logits float32 ``(N, classes)`` of the samples, by the packed network."""
+    size, count = prepared.network.batch_size, len(samples.source_of)
     layer = prepared.layers[0].name
-    parts = (indices[start : start + size] for start in range(0, len(indices), size))
+    parts = (np.arange(start, min(start + size, count)) for start in range(0, count, size))
     values = activations(prepared.network, (one for part in parts for one in samples.pixels.take(part)))[layer]
-    return values.reshape(len(indices), -1).astype(np.float32)
-
-
-def _answers(samples: Samples, indices: NDArray[np.int64], card: RunCard, logits: NDArray[np.float32]) -> _Answers:
-    sources, first = np.unique(samples.source_of[indices], return_index=True)
-    place = np.searchsorted(sources, samples.source_of[indices])
-    shares = probabilities(logits, groups=groups_of(card.classes, card.heads, multilabel=card.multilabel))
-    mean = np.zeros((len(sources), len(card.classes)))
-    np.add.at(mean, place, shares)
-    mean /= np.bincount(place)[:, None]
-    known = [samples.sources[n] for n in sources]
-    groups = np.array([one.group or one.content_hash for one in known])
-    return _Answers(samples, indices, shares, sources, mean, samples.targets()[indices][first], groups)
-
-
-def _evaluation(common: Evaluation, card: RunCard, answers: _Answers) -> Evaluation:
-    targets, mean = answers.targets, answers.of_file
-    if card.multilabel:
-        return replace(common, **judge_labels(targets, mean, answers.groups, card.classes))
-    if not card.heads:
-        return _single(common, answers)
-    heads = {}
-    for name, part in head_slices(card.classes, card.heads).items():
-        known = np.flatnonzero(targets[:, part].any(axis=1))
-        if len(known):
-            classes = labels_in(card.classes[part], name)
-            heads[name] = _single(replace(common, files=len(known), classes=classes), _of_head(answers, known, part))
-    metrics = {f"{name}_{score}": value for name, one in heads.items() for score, value in one.metrics.items()}
-    return replace(common, metrics=metrics, heads=heads)
-
-
-def _of_head(answers: _Answers, known: NDArray[np.int64], part: slice) -> _Answers:
-    """The files ``known``, which have a label there, and the classes of one head."""
-    return replace(
-        answers,
-        probabilities=answers.probabilities[:, part],
-        sources=answers.sources[known],
-        of_file=answers.of_file[known, part],
-        targets=answers.targets[known, part].argmax(axis=1),
-        groups=answers.groups[known],
-    )
-
-
-def _single(common: Evaluation, answers: _Answers) -> Evaluation:
-    """Of one class a file."""
-    found = judge(answers.targets, answers.of_file, answers.groups, common.classes)
-    wrong = surest_mistakes(answers.targets, answers.of_file).tolist()
-    return replace(common, **found, mistakes=tuple(_mistake(answers, n, common.classes) for n in wrong))
-
-
-def _mistake(answers: _Answers, file: int, classes: tuple[str, ...]) -> Mistake:
-    """The file, and of its samples the one that speaks most for the wrong class."""
-    predicted = int(answers.of_file[file].argmax())
-    source = answers.sources[file]
-    own = np.flatnonzero(answers.samples.source_of[answers.indices] == source)
-    sample = answers.indices[own[answers.probabilities[own, predicted].argmax()]]
-    clip = answers.samples.pixels.take(np.array([sample]))[0]
-    starts_s = answers.samples.starts_s
-    start_s = math.nan if starts_s is None else float(starts_s[sample])
-    return Mistake(
-        uri=answers.samples.sources[source].uri,
-        label=classes[answers.targets[file]],
-        predicted=classes[predicted],
-        probability=float(answers.of_file[file, predicted]),
-        at_s=None if math.isnan(start_s) else start_s,
-        picture=clip[len(clip) // 2],
-    )
+    return values.reshape(count, -1).astype(np.float32)

@@ -48,7 +48,13 @@ def judge_labels(
 
     true, said = targets > 0.5, probabilities > 0.5
     confidence = np.maximum(probabilities, 1 - probabilities)
+    matrices = [confusion_matrix(true[:, n].astype(int), said[:, n].astype(int), 2) for n in range(len(classes))]
+    scores = [{key: float(values[1]) for key, values in per_class(matrix).items()} for matrix in matrices]
     return {
+        "of_class": {
+            name: one | {"files": int(true[:, n].sum())}
+            for n, (name, one) in enumerate(zip(classes, scores, strict=True))
+        },
         "metrics": {name: measured(name) for name in names},
         "reliability": reliability(confidence.ravel(), (true == said).ravel()),
         "precision_recall": _curves(true, probabilities, classes),
@@ -60,6 +66,14 @@ def surest_mistakes(targets: Ints, probabilities: Floats) -> Ints:
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != targets)
     return wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MOST_MISTAKES]
+
+
+def surest_wrong_labels(targets: NDArray[np.float32], probabilities: Floats) -> Ints:
+    """Of several labels at once file and label of each wrong one ``(M, 2)``, missed or not there, the surest first."""
+    true = targets > 0.5
+    wrong = np.argwhere(true != (probabilities > 0.5))
+    sure = np.where(true, 1 - probabilities, probabilities)[wrong[:, 0], wrong[:, 1]]
+    return wrong[np.argsort(-sure, kind="stable")][:MOST_MISTAKES]
 
 
 def _metrics(targets: Ints, probabilities: Floats, groups: NDArray[Any]) -> dict[str, Interval]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visfeat.models.describe import seeded
-from visfeat.models.runs import SEQUENCE, WEIGHTS
+from visfeat.models.runs import SEQUENCE, SOURCE, WEIGHTS
+from visfeat.recipe import Recipe
 from visfeat.train.batches import Batch, Batches
 from visfeat.train.data.examples import SPLITS, Split
 from visfeat.train.data.rows import Sequences, load_sequences
-from visfeat.train.data.splits import save_rejected, save_splits
+from visfeat.train.data.splits import REJECTED_FILE, SPLITS_FILE, save_rejected, save_splits
 from visfeat.train.learner import Learner
 from visfeat.train.loop import Fitted, Report, fit
 from visfeat.train.models.lstm_autoencoder import LstmAutoencoder
@@ -60,9 +62,11 @@ def train_sequences(settings: Settings, folder: Path, *, report: Report, bar: bo
     Raises UsageError as ``load_sequences`` does, TrainingError, OutOfMemory.
     """
     sequences = load_sequences(settings)
-    save_splits(folder / "splits.csv", [(one.uri, one.label, one.split, "") for one in sequences.sources])
-    save_rejected(folder / "rejected.csv", sequences.rejected)
+    save_splits(folder / SPLITS_FILE, [(one.uri, one.label, one.split, "") for one in sequences.sources])
+    save_rejected(folder / REJECTED_FILE, sequences.rejected)
     report(_sizes(sequences))
+    if sequences.network is None and sequences.recipe.model.startswith(SOURCE):
+        report(f"the network of these rows, {sequences.recipe.model}, is not found: --model lstm:RUN will ask for it")
     with seeded(f"random:{settings.seed}"):
         network = LstmAutoencoder(
             sequences.features,
@@ -168,5 +172,14 @@ def _card(
             pool="last",
             steps=sequences.values.steps,
         ),
-        recipe=sequences.recipe.model_dump(mode="json", exclude_none=True),
+        recipe=_recipe(sequences, folder).model_dump(mode="json", exclude_none=True),
     )
+
+
+def _recipe(sequences: Sequences, folder: Path) -> Recipe:
+    """The recipe of the rows; a network that is a file or a run by its path, from this run where both lie together."""
+    if sequences.network is None:
+        return sequences.recipe
+    place, own = sequences.network.resolve(), folder.resolve()
+    is_beside = own.parent in place.parents
+    return sequences.recipe.but(model=os.path.relpath(place, own) if is_beside else str(place))

@@ -45,13 +45,16 @@ def folder_examples(folder: Path) -> list[Example]:
 
     Files that are no media are left out later, when they are looked at. Raises UsageError for an empty class.
     """
-    parts = _folders(folder)
+    parts = _class_folders(folder)
     if not parts:
         raise UsageError(f"{folder}: has no folders in it; a folder per class is expected, or a table of uri,label")
-    if all(part.name.lower() in SPLIT_WORDS for part in parts):
-        named = ((part, SPLIT_WORDS[part.name.lower()]) for part in parts)
-        return [example for part, split in named for example in _classes(part, split)]
-    return _classes(folder, None)
+    examples: list[Example] = []
+    for part, split in parts:
+        found = [Example(uri, part.name, split) for uri in _media_in(part)]
+        if not found:
+            raise UsageError(f"{part}: the class {part.name} is empty; remove its folder or put files into it")
+        examples += found
+    return examples
 
 
 def table_examples(path: Path, labels: Sequence[str] = ("label",)) -> list[Example]:
@@ -75,6 +78,13 @@ def table_examples(path: Path, labels: Sequence[str] = ("label",)) -> list[Examp
     return examples
 
 
+def listed(path: Path) -> set[str]:
+    """The URIs that a folder of classes or a table names now, whatever their labels; none where it is gone."""
+    if path.is_dir():
+        return {uri for part, _ in _class_folders(path) for uri in _media_in(part)}
+    return {uri_beside(path, text_in(row, "uri")) for row in read_table(path, ("uri",))} if path.is_file() else set()
+
+
 def labels_of(example: Example, *, multilabel: bool) -> tuple[str, ...]:
     """The example's labels: one, or all that stand between ``|``."""
     if not multilabel:
@@ -86,15 +96,17 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _classes(folder: Path, split: Split | None) -> list[Example]:
-    examples: list[Example] = []
-    for part in _folders(folder):
-        items: Iterable[MediaItem] = find_media([part])
-        found = [Example(item.uri, part.name, split) for item in items]
-        if not found:
-            raise UsageError(f"{part}: the class {part.name} is empty; remove its folder or put files into it")
-        examples += found
-    return examples
+def _class_folders(folder: Path) -> list[tuple[Path, Split | None]]:
+    """The folders of the classes, each with its split where they lie in folders train, val and test."""
+    parts = _folders(folder)
+    if parts and all(part.name.lower() in SPLIT_WORDS for part in parts):
+        return [(one, SPLIT_WORDS[part.name.lower()]) for part in parts for one in _folders(part)]
+    return [(part, None) for part in parts]
+
+
+def _media_in(folder: Path) -> list[str]:
+    items: Iterable[MediaItem] = find_media([folder])
+    return [item.uri for item in items]
 
 
 def _label(path: Path, number: int, row: TableRow, columns: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def idx_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
 
     Raises UsageError where one of a pair is missing.
     """
-    found = sorted(path for path in folder.iterdir() if IMAGES in path.name.replace(".", "-"))
+    found = sorted(path for path in folder.iterdir() if _is_images(path.name))
     pairs = []
     for images in found:
         prefix = images.name.replace(".", "-").partition(IMAGES)[0]
@@ -70,9 +70,41 @@ def idx_pairs(folder: Path) -> list[tuple[str, Path, Path]]:
     return pairs
 
 
+def is_idx_folder(path: Path) -> bool:
+    """Whether a folder holds pictures of the family."""
+    return path.is_dir() and any(_is_images(one.name) for one in path.iterdir())
+
+
+def picture_uri(images: Path, number: int) -> str:
+    """What a picture of an IDX file is called: the file and its number there."""
+    return f"{images.absolute()}#{number}"
+
+
+def picture_place(uri: str) -> tuple[Path, int] | None:
+    """The file and the number that a picture's URI says; None of a URI that means something else."""
+    path, _, number = uri.rpartition("#")
+    return (Path(path), int(number)) if _is_images(PurePath(path).name) and number.isdecimal() else None
+
+
+def number_of_pictures(images: Path) -> int:
+    """How many there are by the header, which alone is read; 0 where there is no such file."""
+    try:
+        with images.open("rb") as file:
+            packed = file.read(len(_GZIP)) == _GZIP
+        with gzip.open(images) if packed else images.open("rb") as file:
+            head = file.read(8)
+    except (OSError, EOFError, zlib.error):
+        return 0
+    return int.from_bytes(head[4:], "big") if head[:4] == bytes([0, 0, _UNSIGNED_BYTE, 3]) else 0
+
+
 def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Pictures uint8 ``(N, H, W)`` and their labels uint8 ``(N,)``; raises UsageError where their numbers differ."""
     pictures, numbers = read_idx(images, 3), read_idx(labels, 1)
     if len(pictures) != len(numbers):
         raise UsageError(f"{images.name} has {len(pictures):,} pictures, {labels.name} {len(numbers):,} labels")
     return pictures, numbers
+
+
+def _is_images(name: str) -> bool:
+    return IMAGES in name.replace(".", "-")

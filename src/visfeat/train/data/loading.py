@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ from visfeat.card import InputSpec
 from visfeat.class_groups import head_slices, labels_in
 from visfeat.errors import UsageError
 from visfeat.media.table import TABLES
-from visfeat.preprocess import Preprocessor
 from visfeat.train.data.ahead import ahead
 from visfeat.train.data.decoding import Decoded, FileDecoder, sampling_recipe
-from visfeat.train.data.examples import SPLITS, Example, Split, folder_examples, labels_of, table_examples
-from visfeat.train.data.idx import IMAGES, idx_pairs, read_pair
-from visfeat.train.data.pixels import SHARE_OF_MEMORY, FilePixels, GrayPixels, Growing, free_memory_bytes
+from visfeat.train.data.examples import SPLITS, Example, folder_examples, labels_of, table_examples
+from visfeat.train.data.idx import is_idx_folder, picture_place
+from visfeat.train.data.idx_samples import idx_samples, known_idx_samples
+from visfeat.train.data.known_split import KnownSplit
+from visfeat.train.data.pixels import SHARE_OF_MEMORY, FilePixels, Growing, free_memory_bytes
 from visfeat.train.data.samples import Samples, Source
 from visfeat.train.data.splits import Unit, check_classes, split_units
 from visfeat.train.settings import Settings
@@ -43,16 +43,21 @@ def load_samples(
             raise UsageError(f"{path}: no such file or folder")
         if path.is_dir() and settings.labels != ("label",):
             raise UsageError(f"--labels {','.join(settings.labels)}: columns of a table; {path} is a folder")
-    if any(_is_idx(path) for path in paths):
-        samples = _idx_samples(paths, settings, spec)
+    if any(is_idx_folder(path) for path in paths):
+        samples = idx_samples(paths, settings, spec)
     else:
         examples = [example for path in paths for example in _examples(path, settings.labels)]
         samples = _file_samples(examples, settings, spec, scratch, report)
     return _checked(samples, settings.heads) if check else samples
 
 
-def _is_idx(path: Path) -> bool:
-    return path.is_dir() and any(IMAGES in one.name.replace(".", "-") for one in path.iterdir())
+def load_split(
+    known: KnownSplit, settings: Settings, spec: InputSpec, scratch: Path, *, report: Report = lambda _: None
+) -> Samples:
+    """The samples of a finished run's split, and of no other file. Raises UsageError where none can be read."""
+    if any(picture_place(example.uri) is not None for example in known.examples):
+        return known_idx_samples(known.examples, spec)
+    return _file_samples(known.examples, settings, spec, scratch, report)
 
 
 def _examples(path: Path, labels: Sequence[str]) -> list[Example]:
@@ -63,38 +68,6 @@ def _examples(path: Path, labels: Sequence[str]) -> list[Example]:
     raise UsageError(
         f"{path}: data are a folder with a folder per class, a .csv or .parquet of uri,label, or IDX files"
     )
-
-
-def _idx_samples(paths: Sequence[Path], settings: Settings, spec: InputSpec) -> Samples:
-    """All pairs of IDX files of the folders; a picture's name is its file with its number."""
-    pictures: list[NDArray[np.uint8]] = []
-    units: list[Unit] = []
-    uris: list[str] = []
-    for path in paths:
-        pairs = idx_pairs(path)
-        for split, images, labels in pairs:
-            found, numbers = read_pair(images, labels)
-            found = _resized(found, spec)
-            said: Split | None = "test" if split == "test" else "train" if len(pairs) > 1 else None
-            pictures.append(found)
-            units += [
-                Unit(hashlib.blake2b(one.tobytes(), digest_size=16).hexdigest(), str(number), said)
-                for one, number in zip(found, numbers.tolist(), strict=True)
-            ]
-            uris += [f"{images}#{n}" for n in range(len(found))]
-    splits = split_units(units, val=settings.val, test=settings.test, seed=settings.seed)
-    sources = tuple(
-        Source(uri, unit.label, unit.key, split) for uri, unit, split in zip(uris, units, splits, strict=True)
-    )
-    classes = tuple(sorted({unit.label for unit in units}, key=int))
-    return Samples(GrayPixels(np.concatenate(pictures)), np.arange(len(sources)), sources, classes)
-
-
-def _resized(pictures: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
-    if pictures.shape[1:] == spec.size_px:
-        return pictures
-    prepare = Preprocessor(spec)
-    return np.stack([prepare.picture(np.repeat(one[:, :, None], 3, axis=2))[:, :, 0] for one in pictures])
 
 
 def _file_samples(

@@ -81,6 +81,8 @@ class Growing:
     def __init__(self, path: Path, *, limit_bytes: float) -> None:
         """``path`` is the file to fall back to (.npy); 0 as the limit goes there at once."""
         self._path, self._limit_bytes = path, limit_bytes
+        # What an interrupted run left there is of other files, or cut off within one.
+        self._raw.unlink(missing_ok=True)
         self._parts: list[Array] = []
         self._bytes = 0
         self._rows = 0

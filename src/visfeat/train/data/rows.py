@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visfeat.clips import clips
-from visfeat.errors import UsageError
+from visfeat.engine.prepare import MODEL_PATH
+from visfeat.errors import UsageError, VisfeatError
+from visfeat.models.registry import load_model, place_of
 from visfeat.recipe import Recipe
 from visfeat.store.feature_store import open_store
+from visfeat.store.records import StoredRecipe
 from visfeat.train.data.examples import Split
 from visfeat.train.data.samples import Source
 from visfeat.train.data.splits import Unit, split_units
@@ -45,6 +49,8 @@ class Sequences:
     recipe: Recipe
     """Whose rows they are, at one layer."""
     rejected: tuple[tuple[str, str, str], ...]
+    network: Path | None = None
+    """Where the network of these rows lies, where that is a file or a trained run that can be found."""
 
     @property
     def features(self) -> int:
@@ -98,7 +104,18 @@ def load_sequences(settings: Settings) -> Sequences:
     values = RowPixels(rows, np.array([start for one in first for start in one], np.int64), steps)
     stored, layer = reader.space.stored.recipe, reader.space.layer.layer
     recipe = stored.but(layers=(layer,), pool=_pool(stored, layer))
-    return Sequences(values, source_of, sources, recipe, rejected)
+    return Sequences(values, source_of, sources, recipe, rejected, _network(reader.space.stored))
+
+
+def _network(stored: StoredRecipe) -> Path | None:
+    """The file or the run that made a store's rows, if it still has those weights, as the facts of its runs tell."""
+    known = [facts[MODEL_PATH] for facts in (stored.facts, *stored.earlier_facts) if MODEL_PATH in facts]
+    for place in (*known, stored.recipe.model):
+        with suppress(VisfeatError):
+            path = place_of(place)
+            if path is not None and load_model(str(path)).card.weights_digest == stored.recipe.weights_digest:
+                return path
+    return None
 
 
 def _content(rows: NDArray[np.float32]) -> str:

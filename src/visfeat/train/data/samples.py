@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visfeat.train.data.examples import Example, Split, labels_of
 from visfeat.train.data.pixels import Pixels
-from visfeat.train.data.splits import save_rejected, save_splits
+from visfeat.train.data.splits import REJECTED_FILE, SPLITS_FILE, save_rejected, save_splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +75,5 @@ class Samples:
 
     def save(self, folder: Path) -> None:
         """Write ``splits.csv``, and ``rejected.csv`` where something was left out."""
-        save_splits(folder / "splits.csv", [(one.uri, one.label, one.split, one.group or "") for one in self.sources])
-        save_rejected(folder / "rejected.csv", self.rejected)
+        save_splits(folder / SPLITS_FILE, [(one.uri, one.label, one.split, one.group or "") for one in self.sources])
+        save_rejected(folder / REJECTED_FILE, self.rejected)

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from visfeat.errors import UsageError
 from visfeat.train.data.examples import Split
 
+SPLITS_FILE, REJECTED_FILE = "splits.csv", "rejected.csv"
+
 
 class Unit(NamedTuple):
     """What goes into one split as a whole: a file, or all the clips of a video."""
