@@ -11,6 +11,7 @@ from PIL import Image
 import visfeat as vf
 from media_made import encoded, photo, write_video
 from visfeat.engine.classic import ClassicEngine
+from visfeat.engine.plain_products import plain_products
 from visfeat.errors import UsageError
 from visfeat.models.classic.color_histogram import hsv_codes, lab_codes
 from visfeat.models.classic.grey import grey_of
@@ -210,3 +211,19 @@ def test_what_is_too_small_is_said():
         load_model("classic/lbp", weights="words.safetensors")
     with pytest.raises(UsageError, match="did you mean sift_vlad"):
         load_model("classic/sift_vald")
+
+
+def test_products_get_their_threads_back():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads():
+        # SciPy has a library of its own, which computes nothing here.
+        pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+        return [pool["num_threads"] for pool in pools if "scipy" not in pool["filepath"]]
+
+    before = threads()
+    with plain_products():
+        with plain_products():
+            assert set(threads()) == {1}
+        assert set(threads()) == {1}
+    assert threads() == before

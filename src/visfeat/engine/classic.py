@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visfeat.card import LayerSpec
 from visfeat.engine.cpu import cores, cpu_features
 from visfeat.engine.network import NetworkOptions, Outputs, Tag
+from visfeat.engine.plain_products import plain_products
 from visfeat.errors import EngineError, UsageError
 from visfeat.models.source import FunctionModel, LoadedModel
 
@@ -25,7 +26,10 @@ class ClassicEngine:
     name = "classic"
 
     def compile(self, model: LoadedModel, options: NetworkOptions) -> ClassicNetwork:
-        """Nothing is compiled; raises EngineError for a network, UnknownLayer, or UsageError for another device."""
+        """Nothing is compiled.
+
+        Raises EngineError for a network, UnknownLayer, UsageError for another device, or MissingExtra.
+        """
         if not isinstance(model, FunctionModel):
             raise EngineError(f"{model.card.name}: the classic engine runs classic features, not networks")
         if options.device != "cpu" or options.precision != "f32":
@@ -42,6 +46,7 @@ class ClassicNetwork:
         self.batch_size = options.whole_rows(DEFAULT_BATCH_SIZE)
         self._functions = {spec.name: model.functions[spec.name] for spec in self.layers}
         self._threads = options.threads or cores()
+        self._plain_products = plain_products()
         self.facts: Mapping[str, str] = {
             "engine": "classic",
             "device": "cpu",
@@ -52,7 +57,7 @@ class ClassicNetwork:
 
     def stream(self, batches: Iterable[tuple[Tag, NDArray[np.uint8]]]) -> Iterator[tuple[Tag, Outputs]]:
         """Compute batches uint8 ``(B, T, H, W, C)`` one after the other, the inputs of each side by side."""
-        with ThreadPoolExecutor(self._threads, "visfeat-classic") as pool:
+        with self._plain_products, ThreadPoolExecutor(self._threads, "visfeat-classic") as pool:
             for tag, pixels in batches:
                 if pixels.dtype != np.uint8 or pixels.ndim != 5 or len(pixels) != self.batch_size:
                     expected = f"uint8 ({self.batch_size}, T, H, W, C)"
