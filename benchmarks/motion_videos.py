@@ -9,7 +9,7 @@ frame alone tells nothing. All frames without their order can tell which number 
 
     left, right                  the bar's center, once across
     up, down
-    clockwise, counterclockwise  half a turn
+    clockwise, counterclockwise  a whole turn; one end of the bar is black, so that each angle looks like no other
     grow, shrink                 the bar's length
     appear, vanish               between two fifths opaque and opaque
     red_blue, blue_red           one light, then the other
@@ -48,14 +48,14 @@ TEXTURES = {
     "train": ("astronaut.png", "brick.png", "camera.png", "clock.png", "coins.png", "grass.png", "hubble.jpg"),
     "test": ("cat.png", "coffee.png", "gravel.png", "rocket.jpg"),
 }
-REACH_PX, LENGTHS_PX, LEAST_OPACITY, TURN_DEGREES = 14.0, (26.0, 46.0), 0.4, 180.0
-ASPECT = 3.0
+REACH_PX, LENGTHS_PX, LEAST_OPACITY, TURN_DEGREES = 14.0, (26.0, 46.0), 0.4, 360.0
+ASPECT, BLACK_PART = 3.0, 0.4
 RED, BLUE = (1.15, 0.75, 0.5), (0.5, 0.75, 1.15)
 
 
 @dataclass(frozen=True)
 class Course:
-    """The numbers of each frame, float ``(T,)``: all from 0 to 1, ``angle`` in half turns counterclockwise."""
+    """The numbers of each frame, float ``(T,)``: all from 0 to 1, ``angle`` in turns counterclockwise."""
 
     x: Values
     y: Values
@@ -106,14 +106,19 @@ def texture(photographs: Sequence[Picture], brightness: float, contrast: float, 
     Squares without any texture are drawn again.
     """
     while True:
-        photograph = photographs[random.integers(len(photographs))]
+        photograph = photographs[int(random.integers(len(photographs)))]
         side = int(random.integers(SIDE_PX, min(photograph.shape) // 2 + 1))
         top, left = (int(random.integers(0, whole - side + 1)) for whole in photograph.shape)
         square = Image.fromarray(photograph[top : top + side, left : left + side]).resize((SIDE_PX, SIDE_PX))
         values = np.rot90(np.asarray(square, np.float64), int(random.integers(4)))[:, :: random.choice([-1, 1])]
         if values.std() > 8:
             break
-    return np.clip(brightness + contrast * (values - values.mean()) / values.std(), 0, 255)
+    return np.asarray(np.clip(brightness + contrast * (values - values.mean()) / values.std(), 0, 255))
+
+
+def with_black_end(bar: Values) -> Values:
+    """The texture ``(64, 64)`` with its left part black: there the bar has an end to tell by."""
+    return np.where(np.arange(SIDE_PX) < BLACK_PART * SIDE_PX, 0.0, bar)
 
 
 def draw(course: Course, bar: Values, background: Values) -> list[Picture]:
@@ -144,7 +149,7 @@ def _inside(distance: Values, width: float) -> Values:
 
 def video(label: str, photographs: Sequence[Picture], random: np.random.Generator) -> list[Picture]:
     """The frames of one video; textures and brightness are drawn without a look at the class."""
-    bar = texture(photographs, random.uniform(150, 210), 30, random)
+    bar = with_black_end(texture(photographs, random.uniform(150, 210), 30, random))
     background = texture(photographs, random.uniform(30, 80), 18, random)
     return draw(course(label, random), bar, background)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN_FRAMES, SEED = 8, 5
+_ON_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 
 
 class Line(Protocol):
@@ -56,7 +57,8 @@ def _bars(axes: Axes, rows: Sequence[Line]) -> None:
     axes.barh(range(len(rows)), [row.accuracy for row in rows], color=colors, height=0.55)
     axes.errorbar([row.accuracy for row in rows], range(len(rows)), xerr=errors, fmt="none", ecolor=INK, capsize=3)
     for number, row in enumerate(rows):
-        axes.text(0.02, number - 0.42, f"{row.name}: {row.accuracy:.1%}", fontsize=9, color=INK, va="center")
+        words = f"{row.name}, sees {row.sees}: {row.accuracy:.1%}"
+        axes.text(0.02, number - 0.42, words, fontsize=9, color=INK, va="center", bbox=_ON_PAPER)
     for share, text in ((1 / len(CLASSES), "by chance"), (0.5, "the right pair,\nthen a guess")):
         axes.axvline(share, color=ACCENT, linestyle="--", linewidth=1)
         axes.text(share + 0.015, len(rows) - 0.3, text, fontsize=8, color=ACCENT, va="center")

@@ -19,6 +19,7 @@ from benchmarks.motion_videos import (
     Course,
     course,
     draw,
+    with_black_end,
     write_motion_videos,
 )
 
@@ -81,6 +82,16 @@ def test_the_bar_is_where_the_course_says():
     centers = [(frame[:, :, 0].sum(axis=0) * columns).sum() / frame[:, :, 0].sum() for frame in frames]
     assert centers == pytest.approx((SIDE_PX - 1) / 2 + REACH_PX * (2 * rising - 1), abs=0.6)
     assert (frames[0][:, :, 0].astype(int) >= frames[0][:, :, 2]).all()  # red light
+
+
+@pytest.mark.parametrize(("angle", "column", "row"), [(0, -1, 0), (0.25, 0, 1), (0.5, 1, 0), (0.75, 0, -1)])
+def test_the_black_end_goes_round_counterclockwise(angle, column, row):
+    still = {name: np.full(FRAMES, 0.5) for name in NUMBERS} | {"opacity": np.ones(FRAMES)}
+    bar = with_black_end(np.full((64, 64), 200.0))
+    frame = draw(Course(**(still | {"angle": np.full(FRAMES, angle)})), bar, np.full((64, 64), 100.0))[0][:, :, 0]
+    places = np.argwhere(frame < 20) - (SIDE_PX - 1) / 2
+    down, right = places.mean(axis=0)
+    assert (np.sign(np.round(right)), np.sign(np.round(down))) == (column, row)
 
 
 def test_the_test_textures_are_in_no_training_video():
