@@ -9,7 +9,7 @@ what is not stands in docs/presets.md.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,30 @@ class Preset:
     """One stream of a tool: the options of its recipe, and what the tool writes beside the features.
 
     ``key``: what the tool calls the features. ``with_times``: it also writes ``fps`` and ``timestamps_ms``, the time at
-    which a row ends where ``times_of_ends``, else at which it begins.
+    which a row ends where ``times_of_ends``, else at which it begins. ``of_own_model``: further options of the recipe,
+    which go where another model is asked for.
     """
 
     options: dict[str, Any]
     key: str
     with_times: bool = False
     times_of_ends: bool = False
+    of_own_model: dict[str, Any] = field(default_factory=dict)
 
 
 COPIES = "visfeat/copies"
-"""The whole picture, whatever its shape, and two frames a second: what ``visfeat dedupe`` compares."""
-_COPIES: dict[str, Any] = {"fit": "squash", "normalize": True, "fps": 2}
+"""What ``visfeat dedupe`` compares: the whole picture, whatever its shape, and two frames a second of videos.
+
+An early layer of a small input, which says what is where and not what it means: copies are found with twice the recall
+of the network's last layer, among pictures that show the same kind of thing (benchmarks/copies.py).
+"""
+_COPIES: dict[str, Any] = {"fit": "squash", "normalize": True, "fps": 2, "dtype": "float16"}
+_COPIES_NETWORK: dict[str, Any] = {"size": 48, "layers": ("blocks.2",), "pool": "flatten"}
+"""Of the bundled network; of another model its own layer and size are taken."""
 
 _PRESETS: dict[str, Preset] = {
-    COPIES: Preset(_COPIES, "copies"),
-    f"{COPIES}_mirrored": Preset(_COPIES | {"mirror": True}, "copies_mirrored"),
+    COPIES: Preset(_COPIES, "copies", of_own_model=_COPIES_NETWORK),
+    f"{COPIES}_mirrored": Preset(_COPIES | {"mirror": True}, "copies_mirrored", of_own_model=_COPIES_NETWORK),
     "video_features/r21d": Preset(
         _STACKS | {"model": "torchvision/r2plus1d_18", "clip": 16, "stride": 16, "consecutive": True}, "r21d"
     ),
@@ -127,6 +135,8 @@ def preset_of(recipe: Recipe) -> Preset | None:
 
 
 def _recipe(stream: str, options: dict[str, Any], *, alone: bool) -> Recipe:
-    recipe = Recipe.from_options(name=stream, **_PRESETS[stream].options)
+    preset = _PRESETS[stream]
+    own = {} if options.get("model") is not None else preset.of_own_model
+    recipe = Recipe.from_options(name=stream, **preset.options, **own)
     left_out = () if alone or recipe.input == "flow" else _FLOW_FIELDS
     return recipe_of(recipe, {field: value for field, value in options.items() if field not in left_out})

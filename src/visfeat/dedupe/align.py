@@ -170,9 +170,7 @@ class _Finder:
         rows, beside = self._on(line)
         gap_s = max(GAP_S, 2.5 * self._first.step_s)
         cuts = np.flatnonzero(np.diff(self._first.start_s[rows]) > gap_s) + 1
-        return [
-            _Run(line, one, other) for one, other in zip(np.split(rows, cuts), np.split(beside, cuts), strict=True)
-        ]
+        return [_Run(line, one, other) for one, other in zip(np.split(rows, cuts), np.split(beside, cuts), strict=True)]
 
     def _is_enough(self, run: _Run) -> bool:
         distinct = min(len(run.rows), len(np.unique(run.beside)))

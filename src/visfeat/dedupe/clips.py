@@ -104,13 +104,9 @@ def _candidates(
     return [divmod(code, number) for code, rows in counts.items() if rows >= LEAST_ROWS]
 
 
-def _aligned(
-    left: _Side, right: _Side, first: int, second: int, threshold: float, shortest_s: float
-) -> list[Aligned]:
+def _aligned(left: _Side, right: _Side, first: int, second: int, threshold: float, shortest_s: float) -> list[Aligned]:
     alike = left.values[left.videos.rows(first)] @ right.values[right.videos.rows(second)].T
-    return passages(
-        alike, left.series(first), right.series(second), threshold=threshold, shortest_s=shortest_s
-    )
+    return passages(alike, left.series(first), right.series(second), threshold=threshold, shortest_s=shortest_s)
 
 
 def _is_known(one: Shared, known: list[Shared]) -> bool:

@@ -89,9 +89,7 @@ class _Sieve:
     right: Rows
 
 
-def _block(
-    values: Rows, right: Rows, rows: slice, columns: slice, threshold: float, sieve: _Sieve | None
-) -> Pairs:
+def _block(values: Rows, right: Rows, rows: slice, columns: slice, threshold: float, sieve: _Sieve | None) -> Pairs:
     """The pairs of one block of rows with one of columns."""
     least = threshold - ROUNDING
     if sieve is None:

@@ -16,9 +16,9 @@ from visfeat.dedupe.keep import Keep, facts_of, preferred
 from visfeat.dedupe.spaces import mirrored_space, same_space, space_of, what_it_sees
 from visfeat.dedupe.thresholds import Threshold, automatic, calibrated, checked, uncalibrated, usual_neighbor
 from visfeat.errors import UsageError
-from visfeat.recipe import Recipe
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.reading import SpaceReader
+from visfeat.store.selection import Space
 
 SHORTEST_S = 2.0
 WHOLE = 0.9
@@ -61,7 +61,7 @@ def dedupe(
         store.read_space(mirrored_space(store, space)) if mirrored else None,
     )
     stores = [store] if against is None else [store, against]
-    chosen = _Chosen(space.stored.recipe, threshold)
+    chosen = _Chosen(space, threshold)
     found, number, of_pictures = _groups(readers, stores, chosen, keep)
     shared, count, of_videos = _passages(readers, stores, chosen, keep, shortest_s)
     return Duplicates(tuple(found), tuple(shared), number, count, of_pictures, of_videos)
@@ -85,7 +85,7 @@ class _Readers:
 class _Chosen:
     """How the threshold is found."""
 
-    recipe: Recipe
+    space: Space
     said: Threshold
 
     def of_pictures(self, new: Pictures, known: Pictures | None) -> float:
@@ -104,9 +104,9 @@ class _Chosen:
     def _told(self, *, is_video: bool) -> float:
         if self.said is not None and self.said != "auto":
             return checked(float(self.said))
-        measured = calibrated(self.recipe)
+        measured = calibrated(self.space)
         if measured is None:
-            raise uncalibrated(self.recipe)
+            raise uncalibrated(self.space)
         return measured.video if is_video else measured.picture
 
 
@@ -203,9 +203,7 @@ def _passage(
     )
 
 
-def _equal_files(
-    holders: Sequence[Sequence[str]], ends_s: NDArray[np.float64], rank: dict[str, int]
-) -> list[Passage]:
+def _equal_files(holders: Sequence[Sequence[str]], ends_s: NDArray[np.float64], rank: dict[str, int]) -> list[Passage]:
     """A passage from beginning to end for each further file of a video that several hold."""
     found = []
     for uris, end_s in zip(holders, ends_s.tolist(), strict=True):

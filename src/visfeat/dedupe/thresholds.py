@@ -1,7 +1,7 @@
 """From which cosine on two rows show the same: by a table, from one's own data, or as said.
 
 The table was made by ``python -m benchmarks.copies --calibrate`` on copies of real pictures and videos among many
-others: the smallest cosine at which at least 99% of the pairs found are copies.
+others: the smallest cosine at which at least 99.9% of the pairs found (of videos 99%) are copies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visfeat.dedupe.contents import Longs
 from visfeat.errors import UsageError
-from visfeat.recipe import Recipe
+from visfeat.store.selection import Space
 
 Threshold = float | Literal["auto"] | None
 
@@ -27,11 +27,12 @@ class Calibrated:
     video: float
 
 
-TABLE: dict[tuple[str, str], Calibrated] = {
-    ("bundled/efficientnet_lite0", "squash"): Calibrated(0.90, 0.90),
-    ("bundled/efficientnet_lite0", "crop"): Calibrated(0.90, 0.90),
+TABLE: dict[tuple[str, str, str, int, str], Calibrated] = {
+    ("bundled/efficientnet_lite0", "blocks.2", "flatten", 48, "squash"): Calibrated(0.74, 0.74),
+    ("bundled/efficientnet_lite0", "global_pool", "none", 224, "squash"): Calibrated(0.97, 0.97),
+    ("bundled/efficientnet_lite0", "global_pool", "none", 224, "crop"): Calibrated(0.97, 0.97),
 }
-"""Model and fit -> thresholds, of the model's own layer and pooling."""
+"""Model, layer, pooling, input side in pixels and fit -> thresholds."""
 
 RARE = 0.001
 """How often a picture without a copy may have a neighbor above an automatic threshold."""
@@ -40,9 +41,14 @@ SAMPLED_ROWS = 2000
 _LOW, _MIDDLE = 0.1, 0.5
 
 
-def calibrated(recipe: Recipe) -> Calibrated | None:
-    """The thresholds of a recipe's model, None where nobody measured them."""
-    return TABLE.get((recipe.model, recipe.fit or "crop"))
+def calibrated(space: Space) -> Calibrated | None:
+    """The thresholds of a space, None where nobody measured them: for its model, layer, pooling, input size and fit."""
+    recipe, layer = space.stored.recipe, space.layer.layer
+    pools = recipe.pool if isinstance(recipe.pool, tuple) else (recipe.pool or "none",) * len(recipe.layers or ())
+    pool = dict(zip(recipe.layers or (), pools, strict=True)).get(layer, "none")
+    is_other = recipe.crop or recipe.crops or recipe.temporal or len(set(recipe.input_size_px or (0, 1))) > 1
+    side = 0 if is_other or recipe.input_size_px is None else recipe.input_size_px[0]
+    return TABLE.get((recipe.model, layer, pool, side, recipe.fit or "crop"))
 
 
 def checked(threshold: float) -> float:
@@ -52,11 +58,11 @@ def checked(threshold: float) -> float:
     return threshold
 
 
-def uncalibrated(recipe: Recipe) -> UsageError:
+def uncalibrated(space: Space) -> UsageError:
     """What to say where a threshold is needed and nobody measured one."""
     return UsageError(
-        f"{recipe.model} with --fit {recipe.fit or 'crop'}: nobody measured from which cosine on its vectors show the "
-        "same; say --threshold auto, or --threshold with a number such as 0.9"
+        f"{space}: nobody measured from which cosine on such vectors show the same; say --threshold auto, or "
+        "--threshold with a number such as 0.9"
     )
 
 

@@ -1,0 +1,58 @@
+"""Pairs among very many rows by an approximate index: nearly all of them, at a small part of the cost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visfeat.dedupe.pairs import ROUNDING, Longs, Pairs, Rows
+from visfeat.search.index import VectorIndex, build_index
+
+FEW, MANY = 16, 1024
+"""So many neighbors are asked for at first; where all of them are alike, four times as many, up to the second."""
+_BLOCK_ROWS = 4096
+
+
+def pairs_by_index(values: Rows, threshold: float, *, others: Rows | None = None) -> Pairs:
+    """What ``pairs_above`` gives but for what the index misses, and at most 1,024 pairs a row.
+
+    ``values`` (N, D) and ``others`` (M, D): rows of unit length, rows of zeros are like nothing.
+    """
+    right = values if others is None else others
+    index = build_index(right, approximate=True)
+    parts = []
+    for start in range(0, len(values), _BLOCK_ROWS):
+        rows = np.arange(start, min(start + _BLOCK_ROWS, len(values)), dtype=np.int64)
+        number = FEW
+        while len(rows):
+            found, is_full = _alike(index, values, rows, number, threshold)
+            parts.append(_without(found, rows[is_full]) if number < MANY else found)
+            rows = rows[is_full] if number < MANY else rows[:0]
+            number *= 4
+    found = Pairs.joined(parts)
+    return found if others is not None else _once(found)
+
+
+def _alike(
+    index: VectorIndex, values: Rows, rows: Longs, number: int, threshold: float
+) -> tuple[Pairs, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """The nearest of some rows that are alike, and of which rows all that were asked for are."""
+    nearest, cosine = index.search(values[rows], min(number, len(index)))
+    is_alike = (cosine >= threshold - ROUNDING) & (nearest >= 0)
+    row, place = np.nonzero(is_alike)
+    return Pairs(rows[row], nearest[row, place], cosine[row, place]), is_alike.all(axis=1) & (number < len(index))
+
+
+def _without(pairs: Pairs, rows: Longs) -> Pairs:
+    """The pairs but for those of rows that are asked again."""
+    kept = ~np.isin(pairs.first, rows)
+    return Pairs(pairs.first[kept], pairs.second[kept], pairs.cosine[kept])
+
+
+def _once(pairs: Pairs) -> Pairs:
+    """Each pair of rows of one set once, without those of a row with itself."""
+    first, second = np.minimum(pairs.first, pairs.second), np.maximum(pairs.first, pairs.second)
+    order = np.lexsort((-pairs.cosine, second, first))
+    first, second, cosine = first[order], second[order], pairs.cosine[order]
+    is_new = (np.diff(first, prepend=-1) != 0) | (np.diff(second, prepend=-1) != 0)
+    kept = is_new & (first != second)
+    return Pairs(first[kept], second[kept], cosine[kept])
