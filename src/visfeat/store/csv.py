@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from visfeat.store.exporter import described, stem_of, whole_file
+from visfeat.store.labels import predicted_labels
 from visfeat.store.reading import SpaceReader
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class CsvExporter:
-    """Writes ``items.csv`` (one line an item) and one file a space (one line a row, in the order of ``features``)."""
+    """Writes ``items.csv`` (one line an item) and one file a space (one line a row, in the order of ``features``).
+
+    Where labels were predicted, ``labels.csv`` has them.
+    """
 
     def export(
         self,
@@ -34,6 +38,9 @@ class CsvExporter:
         written = [write_csv(out / "items.csv", [store.items()])]
         for space in spaces:
             written.append(write_csv(out / f"{stem_of(space)}.csv", described_parts(store.read_space(space))))
+        predicted = predicted_labels(store)
+        if predicted.num_rows:
+            written.append(write_csv(out / "labels.csv", [predicted]))
         return written
 
 

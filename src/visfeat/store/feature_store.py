@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from visfeat.errors import MissingExtra, StoreError
 from visfeat.media.item import Kind
 from visfeat.recipe import Recipe
-from visfeat.store import layout, overview, selection
+from visfeat.store import labels, layout, overview, selection
 from visfeat.store.join import join
 from visfeat.store.reading import SpaceReader
 from visfeat.store.records import KnownItem, LayerShape, Status, StoredRecipe
@@ -217,11 +217,12 @@ class FeatureStore:
         return overview.failures(self.items(), self.extractions())
 
     def info(self) -> dict[str, Any]:
-        """What the store holds, ready for JSON: items by status and kind, recipes with rows by layer, bytes."""
+        """What the store holds, ready for JSON: items by status and kind, recipes with their rows, labels, bytes."""
         return {
             "path": str(self.path),
             "format_version": layout.FORMAT_VERSION,
             **overview.info(self.items(), self.extractions(), self.recipes()),
+            **labels.overview(self.path),
             "size_bytes": layout.size_on_disk_bytes(self.path),
         }
 

@@ -39,6 +39,7 @@ PREDICTED_SCHEMA = pa.schema(
 """One row an item (position -1, no times) and one a passage of a video; ``labels`` are the likeliest, the first too."""
 WHOLE = -1
 """The position of the label of a whole item."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +125,33 @@ def predicted_labels(store: FeatureStore, name: str | None = None) -> pa.Table:
     return rows.sort_by(order).select(columns)
 
 
-def overview(store: Path) -> list[dict[str, Any]]:
-    """Of each classifier: its name, recipe, how many contents and passages it labeled, and how many of each class."""
+def overview(store: Path) -> dict[str, list[dict[str, Any]]]:
+    """``labels``: of each classifier its name, recipe, how much it labeled, and its most frequent classes.
+
+    Empty where nothing was predicted.
+    """
     table = LabelTable.open(store)
     if table is None:
-        return []
+        return {}
     known: dict[str, list[dict[str, Any]]] = defaultdict(list)
     columns = ["classifier", "recipe_digest", "layer", "position", "label"]
     for row in table.read().select(columns).to_pylist():
         known[row["classifier"]].append(row)
-    return [_overview(name, rows) for name, rows in sorted(known.items())]
+    found = [_overview(name, rows) for name, rows in sorted(known.items())]
+    return {"labels": found} if found else {}
 
 
 def _overview(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     whole = [row for row in rows if row["position"] == WHOLE]
+    counts = Counter(row["label"] for row in whole)
     return {
         "classifier": name,
         "recipe": rows[0]["recipe_digest"],
         "layer": rows[0]["layer"],
         "contents": len(whole),
         "passages": len(rows) - len(whole),
-        "classes": dict(Counter(row["label"] for row in whole).most_common()),
+        "classes": len(counts),
+        "most": dict(counts.most_common(_SHOWN)),
     }
 
 

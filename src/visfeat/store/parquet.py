@@ -1,6 +1,7 @@
 """Parquet: one file a space, with the columns uri, kind, model, layer, start_s, end_s, frame_index, vector.
 
-Rows of clips also have ``frame_indices``, rows of a recipe that asked for class names ``labels``.
+Rows of clips also have ``frame_indices``, rows of a recipe that asked for class names ``labels``. Where labels were
+predicted, ``labels.parquet`` has them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visfeat.store.exporter import described, stem_of, whole_file
+from visfeat.store.labels import predicted_labels
 from visfeat.store.schemas import vectors
 from visfeat.store.selection import Space
 
@@ -40,7 +42,13 @@ class ParquetExporter:
         recipe: str | None = None,
     ) -> list[Path]:
         """See ``Exporter.export``."""
-        return [self._export_one(store, out, space) for space in store.spaces(model, layer, recipe)]
+        written = [self._export_one(store, out, space) for space in store.spaces(model, layer, recipe)]
+        predicted = predicted_labels(store)
+        if predicted.num_rows:
+            written.append(out / "labels.parquet")
+            with whole_file(written[-1]) as scratch:
+                pq.write_table(predicted, scratch)
+        return written
 
     def _export_one(self, store: FeatureStore, out: Path, space: Space) -> Path:
         path = out / f"{stem_of(space)}.parquet"
