@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from train_made import digits_folder
 from visfeat.train.run import train
@@ -69,9 +70,11 @@ def test_a_killed_run_goes_on_to_the_same_weights(data, undisturbed, tmp_path):
     options = settings(data, tmp_path / "killed")
     killed(options, tmp_path, at="epoch 2 of 4")
     assert not (tmp_path / "killed" / "model.toml").exists()
+    before_s = torch.load(tmp_path / "killed" / "checkpoints" / "last.ckpt", weights_only=True)["visfeat_seconds"]
     lines = []
     run = train(options, report=lines.append)
     assert any("going on" in line for line in lines), "it began anew"
+    assert run.card.training["seconds"] > before_s > 0
     assert weights(run) == weights(undisturbed)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -18,6 +18,7 @@ from visfeat.errors import ModelError, OutOfMemory, UsageError
 from visfeat.train.batches import Batches
 from visfeat.train.learner import Learner
 from visfeat.train.loggers import loggers
+from visfeat.train.module import SCORE
 from visfeat.train.settings import Settings
 
 _DEVICES = "there are auto, cpu, cuda, cuda:N and mps"
@@ -38,10 +39,18 @@ class Fitted:
     epochs: int
     steps: int
     device: str
+    earlier_s: float
+    """Seconds that processes took from which this one went on."""
 
     def facts(self) -> dict[str, Any]:
-        """What the run's card says of the training."""
-        return {"epochs": self.epochs, "best_epoch": self.best_epoch, "steps": self.steps, "device": self.device}
+        """What the run's card says of the training, ``seconds`` but for this process's own."""
+        return {
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "steps": self.steps,
+            "device": self.device,
+            "seconds": self.earlier_s,
+        }
 
 
 def fit(
@@ -81,6 +90,7 @@ def fit(
         epochs=trainer.current_epoch,
         steps=trainer.global_step,
         device=str(trainer.strategy.root_device),
+        earlier_s=module.earlier_s,
     )
 
 
@@ -191,8 +201,10 @@ class _Lines(Callback):
     def __init__(self, settings: Settings, report: Report) -> None:
         self._settings, self._report = settings, report
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        numbers = {name: float(trainer.callback_metrics[name]) for name in trainer.callback_metrics if name != SCORE}
+        numbers["train_loss"] = cast(Learner, pl_module).mean_loss
+        numbers.pop("train_loss_epoch", None)
         shown = ", ".join(f"{name} {value:.4f}" for name, value in sorted(numbers.items()))
         self._report(f"epoch {trainer.current_epoch + 1} of {self._settings.epochs}: {shown}")
 

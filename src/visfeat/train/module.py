@@ -16,6 +16,9 @@ from visfeat.train.learner import Learner
 from visfeat.train.settings import Settings
 
 TOP = 5
+SCORE = "val_score"
+_TIE = 1e-4
+"""What the loss can add: less than one right answer in ten thousand."""
 
 
 class Normalized(nn.Module):
@@ -50,7 +53,8 @@ class Classifier(Learner):
         super().__init__(network, settings, steps=steps)
         self._heads = dict(heads or {})
         self.normalized = Normalized(spec)
-        self.monitor = ("val_f1" if settings.multilabel else "val_top1", "max")
+        self.monitor = (SCORE, "max")
+        self._watched = "val_f1" if settings.multilabel else "val_top1"
         self._monitored = head_scores(self._heads) if self._heads else scores(classes, multilabel=settings.multilabel)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -87,6 +91,12 @@ class Classifier(Learner):
         self.log("val_loss", self.loss(logits, targets), batch_size=len(pixels), sync_dist=True)
         self._monitored(logits, targets.int() if self._settings.multilabel else targets)
         self.log_dict(self._monitored, batch_size=len(pixels))
+
+    def score_epoch(self) -> None:
+        """Of epochs that validate equally well the one of lower loss is better."""
+        found = self.trainer.callback_metrics
+        if self._watched in found:
+            self.log(SCORE, float(found[self._watched]) + _TIE / (1 + float(found["val_loss"])))
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, but for frozen layers: their batch norms keep what they know."""

@@ -60,7 +60,8 @@ def train(settings: Settings, *, redo: bool = False, report: Report = lambda _: 
     except VisfeatError:
         _forget(folder)
         raise
-    facts = {"seconds": round(time.monotonic() - started, 1), "settings": settings.digest}
+    seconds = card.training["seconds"] + time.monotonic() - started
+    facts = {"seconds": round(seconds, 1), "settings": settings.digest}
     made_with = {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()}
     card = card.model_copy(update={"training": card.training | facts, "versions": card.versions | made_with})
     shutil.rmtree(folder / CACHE, ignore_errors=True)

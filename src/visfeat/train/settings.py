@@ -98,7 +98,9 @@ class Settings(Architecture):
     batch_size: int = 64
     lr: float = 1e-3
     optimizer: Optimizer = "adamw"
-    weight_decay: float = 0.01
+    weight_decay: float | None = None
+    """None is 0.01 for adamw, which shrinks the weights themselves (Loshchilov and Hutter 2019), and 0 for sgd and
+    adam, to whose gradients it is added."""
     schedule: Schedule = "onecycle"
     clip_norm: float | None = None
     """Gradients longer than this are shortened to it."""
