@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from sklearn import mixture as sklearn_mixture
 
 import visfeat as vf
 from media_made import encoded, photo, write_video
@@ -140,6 +141,21 @@ def test_the_fisher_vector_is_the_gradient_of_the_log_likelihood():
         scale = mixture.sigmas[k, d] / np.sqrt(mixture.weights[k])
         assert np.isclose(found[0, k, d], by_mean * scale, atol=1e-7)
         assert np.isclose(found[1, k, d], by_sigma * scale / np.sqrt(2), atol=1e-7)
+
+
+def test_the_fisher_vector_is_that_of_scikit_image():
+    fisher_vector = pytest.importorskip("skimage.feature").fisher_vector
+    mixture, descriptors = a_mixture(), drawn(40, 6)
+    theirs = sklearn_mixture.GaussianMixture(len(mixture.weights), covariance_type="diag")
+    theirs.weights_, theirs.means_, theirs.covariances_ = mixture.weights, mixture.means, mixture.sigmas**2
+    theirs.precisions_cholesky_ = 1 / mixture.sigmas
+    values = (descriptors.astype(float) - mixture.mean) @ mixture.basis.T
+    # Theirs begins with the gradient by the weights, which the improved vector leaves out; by standard deviations it
+    # has the other sign than the gradient (the test above takes differences).
+    by_mean, by_sigma = np.split(fisher_vector(values, theirs, improved=True)[len(mixture.weights) :], 2)
+    wanted = np.concatenate([by_mean, -by_sigma])
+    assert np.allclose(mixture(descriptors), wanted / np.linalg.norm(wanted), atol=1e-6)
+    assert np.allclose(mixture.posteriors(values), theirs.predict_proba(values), atol=1e-9)
 
 
 def test_the_improved_fisher_vector_takes_roots_and_unit_length():
