@@ -1,6 +1,6 @@
 """Training beside the usual ways: the loop beside one written by hand, the input beside ImageFolder and DataLoader.
 
-    python -m benchmarks.training [--pictures 400] [--steps 60]
+    python -m benchmarks.training [--pictures 400] [--steps 300]
 
 Everything in one process and one run, each pair in turns, the best of three: the ratios count.
 """
@@ -121,7 +121,7 @@ def best(*ways: Callable[[], float]) -> list[float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measure training.")
     parser.add_argument("--pictures", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     print(describe_machine())

@@ -43,7 +43,11 @@ class Learner(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's)
         """Dropout draws by seed and step, so that it draws the same after an interruption."""
-        torch.manual_seed((self._settings.seed * _STEP_SEED + self.global_step) * _MOST_DEVICES + self.global_rank)
+        seed = (self._settings.seed * _STEP_SEED + self.global_step) * _MOST_DEVICES + self.global_rank
+        # torch.manual_seed would also keep a call, with its stack, for each kind of device that is not in use.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's)
         """The loss of a batch; raises TrainingError where it is no number."""

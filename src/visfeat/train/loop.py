@@ -97,6 +97,8 @@ def fit(
 def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], *, batches: int, bar: bool) -> pl.Trainer:
     """Lightning's, as the settings say; ``batches`` an epoch has. Raises UsageError as ``accelerator_of`` does."""
     accelerator, devices = accelerator_of(settings)
+    # Deterministic functions are asked for below; that new memory is filled too would only cost time.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     return pl.Trainer(
         accelerator=accelerator,
         devices=devices,
