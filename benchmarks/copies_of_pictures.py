@@ -20,9 +20,9 @@ from visfeat.presets import COPIES, presets
 from visfeat.store.feature_store import FeatureStore
 
 Scores = NDArray[np.floating[Any]]
-PHASH_DISTANCE, PDQ_DISTANCE, PDQ_QUALITY = 10, 31, 50
-"""Distances in bits up to which two pictures count as the same: ImageHash's usual one of 64, ThreatExchange's of 256."""
-WANTED_PRECISION = 0.999
+PHASH_DISTANCE, PDQ_DISTANCE = 10, 31
+"""Bits in which the same picture differs at most: of 64 as usual for ImageHash, of 256 as ThreatExchange has it."""
+WANTED_PRECISION = 0.99
 SEED = 20260601
 
 
@@ -112,7 +112,7 @@ def _hashes() -> list[tuple[str, Callable[[Path], NDArray[np.bool_]], float]]:
         import pdqhash
 
         def pdq(path: Path) -> NDArray[np.bool_]:
-            bits, quality = pdqhash.compute(np.asarray(_rgb(path)))
+            bits, _ = pdqhash.compute(np.asarray(_rgb(path)))
             return np.asarray(bits, bool)
 
         found.append(("PDQ", pdq, PDQ_DISTANCE))
@@ -160,7 +160,7 @@ def _print(figures: dict[str, dict[str, Any]]) -> None:
 
 
 def calibrate_pictures(folder: Path, model: str | None = None) -> float:
-    """The smallest cosine, in hundredths, from which on 99.9% of the pairs found are copies; prints what is around it."""
+    """The smallest cosine in hundredths from which on 99% of the pairs found are copies; prints those around it."""
     truth, methods = compared(folder, model)
     plain = truth.attack != list(ATTACKS).index(MIRROR)
     scores, is_copy = methods[0].scores[plain], truth.is_copy[plain]

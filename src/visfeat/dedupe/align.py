@@ -30,7 +30,7 @@ NEARLY = 0.5
 """Beyond its ends a passage goes on while 1 - cosine is at most that much larger, as a part, than it may be inside."""
 MOST_PASSAGES = 100
 _TOLERANCE = 0.75
-"""How far from the line a pair may be, in steps of sampling: half a step as the samples lie apart, the rest for play."""
+"""How far from the line a pair may be, in steps of sampling: half of one as samples lie apart, and some play."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The part ``[start_s, end_s)`` of a video; ``keep`` is False where the passage is all of it and the other stays."""
+    """The part ``[start_s, end_s)`` of a video; ``keep`` is False where it is the whole video and the other stays."""
 
     uri: str
     start_s: float

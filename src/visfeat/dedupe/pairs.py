@@ -18,8 +18,8 @@ Rows = NDArray[np.float32]
 Longs = NDArray[np.int64]
 
 BLOCK_ROWS = 2048
-SIFTED_ROWS = 16384
-"""From so many rows on the bound is worth its preparation."""
+SIFTED_PAIRS = 16384**2
+"""From so many pairs on the bound is worth its preparation."""
 _SAMPLE_ROWS = 1024
 _DIRECTIONS = (31, 63, 127, 255)
 _MAY_PASS = 0.002
@@ -55,22 +55,33 @@ class Pairs:
 
 
 def pairs_above(
-    values: Rows, threshold: float, *, others: Rows | None = None, block_rows: int = BLOCK_ROWS, seed: int = 0
+    values: Rows,
+    threshold: float,
+    *,
+    others: Rows | None = None,
+    block_rows: int = BLOCK_ROWS,
+    sifted_pairs: int = SIFTED_PAIRS,
 ) -> Pairs:
     """All pairs of rows of unit length with a cosine of at least ``threshold``, of ``values`` (N, D) with one another.
 
-    With ``others`` (M, D): of ``values`` with these instead. Rows of zeros are like nothing. ``seed`` draws the sample
-    that says whether a bound helps; the answer does not depend on it.
+    With ``others`` (M, D): of ``values`` with these instead. Rows of zeros are like nothing. ``sifted_pairs``: from how
+    many pairs on the bound is tried, which changes no answer.
     """
-    return Pairs.joined(list(blocks_above(values, threshold, others=others, block_rows=block_rows, seed=seed)))
+    blocks = blocks_above(values, threshold, others=others, block_rows=block_rows, sifted_pairs=sifted_pairs)
+    return Pairs.joined(list(blocks))
 
 
 def blocks_above(
-    values: Rows, threshold: float, *, others: Rows | None = None, block_rows: int = BLOCK_ROWS, seed: int = 0
+    values: Rows,
+    threshold: float,
+    *,
+    others: Rows | None = None,
+    block_rows: int = BLOCK_ROWS,
+    sifted_pairs: int = SIFTED_PAIRS,
 ) -> Iterator[Pairs]:
     """What ``pairs_above`` gives, a block at a time, in no order: in flat memory whatever is done with them."""
     right = values if others is None else others
-    sieve = _sieve(values, right, threshold, seed)
+    sieve = _sieve(values, right, threshold) if len(values) * len(right) >= sifted_pairs else None
     for start in range(0, len(values), block_rows):
         for other in range(start if others is None else 0, len(right), block_rows):
             rows, columns = slice(start, start + block_rows), slice(other, other + block_rows)
@@ -117,11 +128,9 @@ def _where(pairs: Pairs, wanted: NDArray[np.bool_]) -> Pairs:
     return Pairs(pairs.first[wanted], pairs.second[wanted], pairs.cosine[wanted])
 
 
-def _sieve(values: Rows, right: Rows, threshold: float, seed: int) -> _Sieve | None:
-    """The cheapest bound that rules out nearly all pairs, None where there are few rows or none does."""
-    if len(values) * len(right) < SIFTED_ROWS**2:
-        return None
-    random = np.random.default_rng(seed)
+def _sieve(values: Rows, right: Rows, threshold: float) -> _Sieve | None:
+    """The cheapest bound that rules out nearly all pairs, judged by a sample; None where none does."""
+    random = np.random.default_rng(0)
     sample = values[np.sort(random.choice(len(values), min(len(values), _SAMPLE_ROWS), replace=False))]
     other = right[np.sort(random.choice(len(right), min(len(right), _SAMPLE_ROWS), replace=False))]
     directions = _principal(np.concatenate([sample, other]))

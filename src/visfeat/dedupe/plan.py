@@ -132,8 +132,6 @@ def read_plan(path: Path) -> list[Action]:
 
 
 def _read(row: dict[str, str]) -> Action:
-    action = row["action"]
-    if action == "link" or action == "move":
-        paths = (Path(row[name]) for name in ("source", "destination", "kept"))
-        return Action(action, *paths, float(row["score"]), int(row["size_bytes"]), int(row["mtime_ns"]))
-    raise ValueError(action)
+    actions: dict[str, Literal["link", "move"]] = {"link": "link", "move": "move"}
+    paths = (Path(row[name]) for name in ("source", "destination", "kept"))
+    return Action(actions[row["action"]], *paths, float(row["score"]), int(row["size_bytes"]), int(row["mtime_ns"]))

@@ -25,7 +25,7 @@ WHOLE = 0.9
 """A passage that is at least that part of a video is all of it."""
 
 
-def dedupe(
+def dedupe(  # noqa: PLR0913 (what can be asked, all by name)
     store: FeatureStore,
     *,
     against: FeatureStore | None = None,
@@ -149,7 +149,7 @@ def _passages(
     new = videos(readers.new, without=readers.known_uris)
     known = None if readers.known is None else videos(readers.known)
     number = len(new) + (0 if known is None else len(known))
-    if len(new) == 0 or number < 2 and sum(map(len, new.uris)) < 2:
+    if len(new) == 0 or (number < 2 and sum(map(len, new.uris)) < 2):
         return [], number, None
     threshold = chosen.of_videos(new, known)
     holders = [*new.uris, *(() if known is None else (uris[:1] for uris in known.uris))]

@@ -1,7 +1,8 @@
 """From which cosine on two rows show the same: by a table, from one's own data, or as said.
 
 The table was made by ``python -m benchmarks.copies --calibrate`` on copies of real pictures and videos among many
-others: the smallest cosine at which at least 99.9% of the pairs found (of videos 99%) are copies.
+others: the smallest cosine at which at least 99% of the pairs found are copies, and 0.03 more, as collections are larger
+than the benchmark's.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Calibrated:
 
 
 TABLE: dict[tuple[str, str, str, int, str], Calibrated] = {
-    ("bundled/efficientnet_lite0", "blocks.2", "flatten", 48, "squash"): Calibrated(0.74, 0.74),
+    ("bundled/efficientnet_lite0", "blocks.2", "flatten", 48, "squash"): Calibrated(0.74, 0.69),
     ("bundled/efficientnet_lite0", "global_pool", "none", 224, "squash"): Calibrated(0.97, 0.97),
     ("bundled/efficientnet_lite0", "global_pool", "none", 224, "crop"): Calibrated(0.97, 0.97),
 }
@@ -38,7 +39,7 @@ RARE = 0.001
 """How often a picture without a copy may have a neighbor above an automatic threshold."""
 LARGEST = 0.995
 SAMPLED_ROWS = 2000
-_LOW, _MIDDLE = 0.1, 0.5
+_LOW, _MIDDLE = 0.1, 0.3
 
 
 def calibrated(space: Space) -> Calibrated | None:
@@ -87,8 +88,8 @@ def automatic(neighbors: NDArray[np.float32]) -> float:
     """The cosine that the nearest neighbor of a picture without a copy reaches once in a thousand pictures.
 
     The nearest of many neighbors is the largest of many cosines, and the largest of many numbers follows Gumbel's
-    distribution. It is fitted to the cosines' quantiles of 10% and 50%, which copies do not reach as long as fewer than
-    half of the pictures have one; its quantile of 99.9% is the threshold, at most 0.995. Raises UsageError for fewer
+    distribution. It is fitted to the cosines' quantiles of 10% and 30%, which copies hardly move as long as fewer than a
+    third of the pictures have one; its quantile of 99.9% is the threshold, at most 0.995. Raises UsageError for fewer
     than 20 neighbors.
     """
     if len(neighbors) < 20:
