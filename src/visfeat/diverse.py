@@ -58,28 +58,74 @@ def pick_diverse(
     *,
     known: Collection[str] = (),
     seed: int = 0,
-    model: str | None = None,
     layer: str | None = None,
     recipe: str | None = None,
 ) -> Picks:
     """``count`` items that cover a space, each once, in the order in which each is farthest from those before it.
 
     ``known``: URIs of items that need not be picked, such as labeled ones; what is near them comes late. Without them
-    the first item is the one with the row nearest to the mean. ``model``, ``layer`` and ``recipe`` choose among several
-    features, as in ``FeatureStore.features``. Time grows with rows times picks; of more rows than fit 2 GB a sample
-    is chosen from, drawn by ``seed``. Raises UsageError where there are fewer items than asked for.
+    the first item is the one with the row nearest to the mean. ``layer`` and ``recipe`` choose among several features,
+    as in ``FeatureStore.features``. Time grows with rows times picks; of more rows than fit 2 GB a sample is chosen
+    from, drawn by ``seed``. Raises UsageError where there are fewer items than asked for.
     """
-    reader = store.reader(model, layer, recipe)
+    space = _space(store, count, known, seed, layer, recipe)
+    order, distance, covered = farthest_first(space.values, space.item, count, known=space.given)
+    picks = _described(space.reader, space.sample[order], distance)
+    return Picks(picks, covered, len(space.sample), len(space.reader))
+
+
+def pick_at_random(
+    store: FeatureStore,
+    count: int,
+    *,
+    known: Collection[str] = (),
+    seed: int = 0,
+    layer: str | None = None,
+    recipe: str | None = None,
+) -> Picks:
+    """``count`` items drawn with equal chances by the seed, each by one of its rows; else as ``pick_diverse``."""
+    space = _space(store, count, known, seed, layer, recipe)
+    rng = np.random.default_rng(seed)
+    free = rng.permutation(np.flatnonzero(~space.given))
+    first = np.sort(np.unique(space.item[free], return_index=True)[1])  # of each item the row that comes first
+    order = free[rng.permutation(first)[:count]]
+    lengths = np.einsum("nd,nd->n", space.values, space.values)
+    squared = np.full(len(space.values), np.inf, np.float32)
+    for row in np.flatnonzero(space.given):
+        np.minimum(squared, _squared_to(space.values, lengths, space.values[row]), out=squared)
+    gaps = []
+    for row in order:
+        gaps.append(squared[row])
+        np.minimum(squared, _squared_to(space.values, lengths, space.values[row]), out=squared)
+    if np.isinf(gaps[0]):
+        mean = space.values.mean(axis=0, dtype=np.float64).astype(np.float32)
+        gaps[0] = _squared_to(space.values[order[:1]], lengths[order[:1]], mean)[0]
+    picks = _described(space.reader, space.sample[order], np.sqrt(np.array(gaps, np.float32)))
+    return Picks(picks, float(np.sqrt(squared.max())), len(space.sample), len(space.reader))
+
+
+@dataclass(frozen=True)
+class _Space:
+    """What is chosen from: values float32 ``(n, D)`` of the rows ``sample``, the item of each, and what is known."""
+
+    reader: SpaceReader
+    sample: NDArray[np.int64]
+    values: Rows
+    item: NDArray[np.int64]
+    given: NDArray[np.bool_]
+
+
+def _space(
+    store: FeatureStore, count: int, known: Collection[str], seed: int, layer: str | None, recipe: str | None
+) -> _Space:
+    reader = store.reader(layer=layer, recipe=recipe)
     check_not_empty(reader)
     width = int(np.prod(reader.space.layer.shape))
     sample = drawn(len(reader), max(count, MOST_BYTES // (4 * width)), seed)
     item = reader.join.item[sample].astype(np.int64)
-    uris = reader.join.uris
-    given = np.array([uri in known for uri in uris], bool)[item] if known else np.zeros(len(sample), bool)
-    _check_count(count, len(np.unique(item[~given])), "unlabeled items" if known else "items")
-    values = unit_rows(reader, sample)
-    order, distance, covered = farthest_first(values, item, count, known=given)
-    return Picks(_described(reader, sample[order], distance), covered, len(sample), len(reader))
+    given = np.array([uri in known for uri in reader.join.uris], bool)[item]
+    _check_count(count, len(np.unique(item[~given])), "items that are not labeled" if known else "items of the store")
+    return _Space(reader, sample, unit_rows(reader, sample), item, given)
 
 
 def farthest_first(
@@ -123,7 +169,7 @@ def _squared_to(values: Rows, lengths: Rows, point: Rows) -> Rows:
 
 def _check_count(count: int, items: int, what: str) -> None:
     if not 1 <= count <= items:
-        raise UsageError(f"-n {count}: must be between 1 and {items}, the {what} of the store")
+        raise UsageError(f"-n {count}: must be between 1 and {items}, the {what}")
 
 
 def _described(reader: SpaceReader, indices: NDArray[np.int64], distance: Rows) -> tuple[Picked, ...]:

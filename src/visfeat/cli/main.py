@@ -13,6 +13,7 @@ import typer
 
 from visfeat.cli.cache import cache_app
 from visfeat.cli.classify import classify_app
+from visfeat.cli.cluster import cluster
 from visfeat.cli.compare import compare
 from visfeat.cli.dedupe import apply, dedupe
 from visfeat.cli.demo import demo
@@ -21,13 +22,17 @@ from visfeat.cli.evaluate import evaluate
 from visfeat.cli.export import export
 from visfeat.cli.extract import extract
 from visfeat.cli.failures import failures
+from visfeat.cli.index import index
 from visfeat.cli.info import info
 from visfeat.cli.label import label
 from visfeat.cli.layers import layers
+from visfeat.cli.map import map as map_store
 from visfeat.cli.models import models
 from visfeat.cli.pack import pack
 from visfeat.cli.plot import plot_app
+from visfeat.cli.sample import sample
 from visfeat.cli.samples import samples
+from visfeat.cli.search import search
 from visfeat.cli.shots import shots
 from visfeat.cli.show import show_app
 from visfeat.cli.train import train
@@ -55,8 +60,13 @@ COMMANDS = (
     vocabulary,
     shots,
     samples,
+    search,
+    index,
     dedupe,
     apply,
+    cluster,
+    map_store,
+    sample,
     label,
     watch,
     compare,

@@ -56,8 +56,8 @@ def save_page(points: ShownPoints, path: str | os.PathLike[str], *, most_picture
 
 def _data(points: ShownPoints, pictures: dict[int, str]) -> dict[str, Any]:
     """What the script draws: coordinates from 0 to 10,000 with y downwards, and the files by number."""
-    middle, side = window(points.xy)
-    scaled = (points.xy - middle) / side * 10_000 + 5000
+    middle, sides = window(points.xy)
+    scaled = (points.xy - middle) / sides * 10_000 + 5000
     used, item = np.unique(points.item, return_inverse=True)
     uris = [points.uris[one] for one in used]
     return {

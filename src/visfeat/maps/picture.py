@@ -25,6 +25,7 @@ COLORS = (
 """Of the groups in their order."""
 _SIDE_IN, _TOP_IN, _MARGIN_IN, _LEGEND_IN = 9.0, 0.8, 0.3, 2.0
 _PICTURE_IN = 0.62
+_FLATTEST, _STEEPEST = 0.55, 1.2
 _CANDIDATES = 600
 _MOST_PICTURES = 90
 
@@ -37,24 +38,34 @@ def save_picture(points: ShownPoints, path: str | os.PathLike[str]) -> Path:
 def draw(points: ShownPoints) -> Figure:
     """The figure of a map; raises MissingExtra without matplotlib."""
     legend_in = _LEGEND_IN if points.groups else 0.0
-    width, height = _SIDE_IN + 2 * _MARGIN_IN + legend_in, _SIDE_IN + _TOP_IN + _MARGIN_IN
+    middle, sides = window(points.xy, _FLATTEST, _STEEPEST)
+    map_in = _SIDE_IN * float(sides[1] / sides[0])
+    width, height = _SIDE_IN + 2 * _MARGIN_IN + legend_in, map_in + _TOP_IN + _MARGIN_IN
     figure = new_figure(width, height)
     left = _MARGIN_IN / width
     figure.text(left, 1 - 0.3 / height, shortened(points.title, 90), fontsize=15, fontweight="bold", color=INK)
     figure.text(left, 1 - 0.57 / height, printable(shortened(points.subtitle, 130)), fontsize=9.5, color=FAINT)
-    axes = figure.add_axes((left, _MARGIN_IN / height, _SIDE_IN / width, _SIDE_IN / height))
+    axes = figure.add_axes((left, _MARGIN_IN / height, _SIDE_IN / width, map_in / height))
+    axes.set_xlim(middle[0] - sides[0] / 2, middle[0] + sides[0] / 2)
+    axes.set_ylim(middle[1] - sides[1] / 2, middle[1] + sides[1] / 2)
     _dots(axes, points)
-    _pictures(axes, points)
+    _pictures(axes, points, float(sides[0]) / _SIDE_IN)
     if points.groups:
         _legend(figure, points, (_SIDE_IN + 1.6 * _MARGIN_IN) / width, height)
     return figure
 
 
-def window(xy: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """The middle ``(2,)`` and the side of the square that shows all points, with a margin."""
+def window(
+    xy: NDArray[np.float32], flattest: float = 1.0, steepest: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middle ``(2,)`` and the sides ``(2,)`` of the box that shows all points ``(N, 2)``, with a margin.
+
+    ``flattest`` and ``steepest`` bound its height over its width; by default it is a square.
+    """
     low, high = xy.min(axis=0).astype(np.float64), xy.max(axis=0).astype(np.float64)
-    side = float((high - low).max())
-    return (low + high) / 2, 1.12 * side if side > 0 else 1.0
+    width, height = 1.12 * (high - low)
+    width, height = max(width, height / steepest), max(height, width * flattest)
+    return (low + high) / 2, np.array([width, height]) if width > 0 else np.array([1.0, steepest])
 
 
 def apart(xy: NDArray[np.float32], candidates: NDArray[np.int64], distance: float, most: int) -> list[int]:
@@ -70,9 +81,6 @@ def apart(xy: NDArray[np.float32], candidates: NDArray[np.int64], distance: floa
 
 
 def _dots(axes: Axes, points: ShownPoints) -> None:
-    middle, side = window(points.xy)
-    axes.set_xlim(middle[0] - side / 2, middle[0] + side / 2)
-    axes.set_ylim(middle[1] - side / 2, middle[1] + side / 2)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -82,13 +90,12 @@ def _dots(axes: Axes, points: ShownPoints) -> None:
     axes.scatter(points.xy[:, 0], points.xy[:, 1], s=size, c=colors, linewidths=0, alpha=0.7, rasterized=True)
 
 
-def _pictures(axes: Axes, points: ShownPoints) -> None:
-    """Small pictures in their groups' colors, each centered on its point."""
+def _pictures(axes: Axes, points: ShownPoints, per_in: float) -> None:
+    """Small pictures in their groups' colors, each centered on its point; ``per_in``: of the map in an inch."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    _, side = window(points.xy)
     candidates = np.random.default_rng(0).permutation(spread(points.xy, _CANDIDATES))
-    chosen = apart(points.xy, candidates, side * _PICTURE_IN * 1.15 / _SIDE_IN, _MOST_PICTURES)
+    chosen = apart(points.xy, candidates, 1.15 * _PICTURE_IN * per_in, _MOST_PICTURES)
     pixels = int(_PICTURE_IN * axes.figure.dpi)
     found = thumbnails([points.moment(index) for index in chosen], (2 * pixels, 2 * pixels))
     for number, picture in found:
@@ -96,7 +103,7 @@ def _pictures(axes: Axes, points: ShownPoints) -> None:
         group = points.group[index]
         # 72 points an inch, so that a pixel of the picture is one of the figure.
         box = OffsetImage(np.asarray(_sized(picture, pixels)), zoom=72 / axes.figure.dpi)
-        frame = {"edgecolor": COLORS[group] if group >= 0 else "white", "linewidth": 1.6, "pad": 0.0}
+        frame = {"edgecolor": COLORS[group] if group >= 0 else "white", "linewidth": 1.6}
         axes.add_artist(AnnotationBbox(box, points.xy[index], frameon=True, pad=0.0, bboxprops=frame))
 
 
