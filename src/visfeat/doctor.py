@@ -19,7 +19,7 @@ EXTRAS = {
     "torch": ("torch", "torchvision", "timm", "safetensors"),
     "hf": ("torch", "transformers"),
     "text": ("torch", "open_clip"),
-    "classic": ("cv2",),
+    "classic": ("cv2", "threadpoolctl"),
     "plot": ("matplotlib",),
     "see": ("torch", "matplotlib", "pytorch_grad_cam"),
     "use": ("sklearn",),
