@@ -65,7 +65,6 @@ def _model(recipe: Recipe) -> Any:
     name = recipe.model.removeprefix(SOURCE)
     architecture, _, tag = name.partition("/")
     size = recipe.input_size_px[0] if recipe.input_size_px else None
-    found = None
     for size_px in (None, size):  # the size with which it was loaded: its own, or another
         request = ModelRequest(name, recipe.weights, size_px)
         found = build_model(architecture, tag, request)
