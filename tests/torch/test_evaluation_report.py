@@ -99,7 +99,9 @@ def test_several_labels_at_once(tmp_path):
         missed = one.kind == "missing"
         assert (one.label in truth[one.uri]) if missed else (one.predicted not in truth[one.uri])
         assert 0.5 <= one.probability <= 1
-        assert one.words.startswith(f"{one.label} was missed (" if missed else f"{one.predicted} is not there (")
+        assert one.words.startswith(
+            f"{one.label} was missed (" if missed else f"{one.predicted} was seen and is not there ("
+        )
 
 
 def test_the_surest_wrong_labels_come_first():

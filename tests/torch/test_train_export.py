@@ -6,11 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
-from train_made import digit_pictures, moving_squares
+from train_made import digit_pictures, digits, digits_folder, moving_squares
+from visfeat.card import InputSpec
 from visfeat.errors import UsageError
 from visfeat.extraction.extractor import Extractor
 from visfeat.models.registry import load_model
+from visfeat.train.evaluate import evaluate
 from visfeat.train.exporting import export_run
+from visfeat.train.quantizing import export_int8, normalized
 from visfeat.train.run import train
 from visfeat.train.settings import Settings
 
@@ -47,6 +50,36 @@ def test_onnx_of_an_lstm_takes_any_number_of_clips(tmp_path):
     folder = train(settings).folder
     assert export_run(str(folder), tmp_path / "lstm.onnx", to="onnx") <= 1e-4
     onnx.checker.check_model(onnx.load(tmp_path / "lstm.onnx"))
+
+
+def test_int8_says_what_it_loses(tmp_path):
+    pytest.importorskip("nncf")
+    options = {"size": 8, "epochs": 6, "lr": 0.01, "batch_size": 32, "logger": ("csv",)}
+    data = digits_folder(tmp_path / "digits", train=600, test=200)
+    folder = train(Settings.from_options(data=(str(data),), out=str(tmp_path / "run"), **options)).folder
+    loss = export_int8(str(folder), tmp_path / "digits.xml")
+    assert (loss.split, loss.files) == ("test", 200)
+    assert loss.before == evaluate(str(folder)).metrics
+    assert loss.after["top1"].value == pytest.approx(loss.before["top1"].value, abs=0.03)
+    export_run(str(folder), tmp_path / "whole.xml", to="openvino")
+    assert (tmp_path / "digits.bin").stat().st_size < 0.3 * (tmp_path / "whole.bin").stat().st_size
+    pictures = [np.repeat(one[:, :, None], 3, axis=2) for one in digits()[0][:20]]
+    found, expected = (Extractor(str(path))(pictures) for path in (tmp_path / "digits.xml", folder))
+    assert found.shape == expected.shape == (20, 128)
+    cosines = (found * expected).sum(axis=1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    assert 0.98 < cosines.min() < 1 - 1e-7
+    (data / "train-images-idx3-ubyte").unlink()
+    with pytest.raises(UsageError, match="--precision int8: .*: the files of its train split are not there any more"):
+        export_int8(str(folder), tmp_path / "again.xml")
+
+
+def test_pixels_are_normalized_as_the_card_says():
+    spec = InputSpec(size_px=(2, 3), resize_px=2, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 2, 3, 3), np.uint8)
+    expected = (pixels / 255 - [0.1, 0.2, 0.3]) / [0.4, 0.5, 0.6]
+    found = normalized(pixels, spec.model_copy(update={"clip_frames": 5}))
+    np.testing.assert_allclose(found, expected.transpose(0, 4, 1, 2, 3), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(normalized(pixels[:, :1], spec), found[:, :, 0], rtol=1e-6)
 
 
 def test_wrong_words_are_named(run, tmp_path):

@@ -31,6 +31,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 # Between the last linear layer and the output there may stand these.
 _AFTER_LINEAR = {"Add", "Softmax", "LogSoftmax", "Sigmoid", "Reshape", "Squeeze", "Convert", "Multiply", "Subtract"}
 _LAYOUTS = {4: ("NCHW", "NHWC"), 5: ("NCDHW", "NDHWC", "NDCHW")}
+_ROUNDING = {"FakeQuantize"}
+"""What stands before the matrix product of a network in int8."""
 _PROBABILITIES = {"Softmax", "LogSoftmax", "Sigmoid"}
 
 
@@ -202,7 +204,10 @@ def _embedding(end: Any, layers: tuple[LayerSpec, ...]) -> tuple[str, str | None
         node = node.input(0).get_source_output().get_node()
     output = end.get_friendly_name()
     if node.get_type_name() == "MatMul":
-        before = node.input(0).get_source_output().get_node().get_friendly_name()
+        source = node.input(0).get_source_output().get_node()
+        while source.get_type_name() in _ROUNDING:
+            source = source.input(0).get_source_output().get_node()
+        before = source.get_friendly_name()
         if before in names and output in names:
             return before, output
     return (output if output in names else layers[-1].name), None

@@ -35,7 +35,7 @@ class Mistake:
         said = {
             "class": f"{self.label}, taken for {self.predicted}",
             "missing": f"{self.label} was missed",
-            "spurious": f"{self.predicted} is not there",
+            "spurious": f"{self.predicted} was seen and is not there",
         }
         return f"{said[self.kind]} ({self.probability:.2f})"
 

@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 import torch
 
 from visfeat.card import ModelCard
 from visfeat.engine.pack import TOLERANCE, relative_error
 from visfeat.engine.pack import run as run_packed
-from visfeat.errors import CannotPack, UsageError
+from visfeat.errors import CannotPack
 from visfeat.models.openvino_runtime import ov
 from visfeat.models.packed import PackedModel
 from visfeat.models.registry import load_model
-from visfeat.models.runs import PACKED, run_folder
 from visfeat.models.shapes import input_shape
+from visfeat.train.graph_files import check_ending, logits_graph, packed_run, remove_files, write_card, write_graph
 from visfeat.train.reopening import module_of_run
 
-ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
 CHECKED_BATCH = 3
 
 
@@ -31,23 +29,19 @@ def export_run(run: str, out: Path, *, to: str) -> float:
     The pixels are normalized as the card ``STEM.toml`` says; visfeat and others read both together. Raises UsageError
     for another ending, CannotPack where the file does not give the packed network's logits to 1e-4.
     """
-    if to not in ENDINGS:
-        raise UsageError(f"--to {to}: there are {', '.join(ENDINGS)}")
-    if out.suffix != ENDINGS[to]:
-        raise UsageError(f"-o {out}: the name of a file for {to} ends in {ENDINGS[to]}")
-    packed = PackedModel.load(run_folder(run) / PACKED)
+    check_ending(out, to)
+    packed = packed_run(run)
     card = packed.card
     out.parent.mkdir(parents=True, exist_ok=True)
     if to == "onnx":
         _write_onnx(run, out, card)
+        write_card(card, out)
     else:
-        _write_openvino(packed, out)
-    out.with_suffix(".toml").write_text(_card_beside(card), "utf-8")
+        write_graph(logits_graph(packed), card, out)
     try:
         return _compared(packed, out)
     except BaseException:
-        for suffix in (out.suffix, ".toml", ".bin"):
-            out.with_suffix(suffix).unlink(missing_ok=True)
+        remove_files(out)
         raise
 
 
@@ -60,17 +54,6 @@ def _write_onnx(run: str, out: Path, card: ModelCard) -> None:
         # The tracer warns of every shape that code looks at, but the comparison decides.
         warnings.simplefilter("ignore")
         torch.onnx.export(module, example, str(out), dynamic_axes=axes, dynamo=False, **names)
-
-
-def _write_openvino(packed: PackedModel, out: Path) -> None:
-    graph = ov.Core().read_model(model=packed.graph_xml, weights=packed.weights)
-    logits = graph.output(packed.card.logits_layer).get_node().input_value(0)
-    ov.save_model(ov.Model([logits], graph.get_parameters(), packed.card.name), str(out), compress_to_fp16=False)
-
-
-def _card_beside(card: ModelCard) -> str:
-    fields = {"input", "class_names", "heads", "multilabel", "license"}
-    return tomli_w.dumps(card.model_dump(mode="json", include=fields, exclude_none=True))
 
 
 def _compared(packed: PackedModel, out: Path) -> float:
