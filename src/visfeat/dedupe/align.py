@@ -29,6 +29,8 @@ GAP_S = 3.0
 NEARLY = 0.5
 """Beyond its ends a passage goes on while 1 - cosine is at most that much larger, as a part, than it may be inside."""
 MOST_PASSAGES = 100
+UNLIKE = -1.0
+"""The cosine of pairs that no longer count."""
 _TOLERANCE = 0.75
 """How far from the line a pair may be, in steps of sampling: half of one as samples lie apart, and some play."""
 
@@ -97,7 +99,7 @@ class _Finder:
     def __init__(
         self, alike: NDArray[np.float32], first: Series, second: Series, threshold: float, shortest_s: float
     ) -> None:
-        self._alike = alike
+        self._alike = alike.copy()
         self._first, self._second = first, second
         self._threshold, self._shortest_s = threshold, shortest_s
         self._tolerance_s = _TOLERANCE * max(first.step_s, second.step_s)
@@ -110,11 +112,10 @@ class _Finder:
             line = self._fitted(self._most_voted())
             runs = self._runs(line)
             found = [self._lengthened(run) for run in runs if self._is_enough(run)]
-            for run in found:
-                aligned = self._described(run)
+            for aligned in map(self._described, found):
                 if aligned.first_end_s - aligned.first_start_s >= self._shortest_s:
                     yield aligned
-            self._drop(runs)
+            self._drop([*runs, *found])
 
     # Lines.
 
@@ -204,15 +205,10 @@ class _Finder:
 
     def _drop(self, runs: list[_Run]) -> None:
         """Forget the pairs of these runs, and all that show the same moments of both."""
-        forgotten = np.zeros(len(self._left), bool)
         for run in runs:
-            forgotten |= (
-                (self._left >= run.rows[0])
-                & (self._left <= run.rows[-1])
-                & (self._right >= run.beside.min())
-                & (self._right <= run.beside.max())
-            )
-        self._left, self._right = self._left[~forgotten], self._right[~forgotten]
+            self._alike[run.rows[0] : run.rows[-1] + 1, run.beside.min() : run.beside.max() + 1] = UNLIKE
+        left = self._alike[self._left, self._right] >= self._threshold
+        self._left, self._right = self._left[left], self._right[left]
 
     # What is reported.
 

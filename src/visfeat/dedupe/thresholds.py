@@ -1,8 +1,8 @@
 """From which cosine on two rows show the same: by a table, from one's own data, or as said.
 
 The table was made by ``python -m benchmarks.copies --calibrate`` on copies of real pictures and videos among many
-others: the smallest cosine at which at least 99% of the pairs found are copies, and 0.03 more, as collections are larger
-than the benchmark's.
+others: the smallest cosine at which at least 99% of the pairs found are copies, and 0.03 more, as collections are
+larger than the benchmark's.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def automatic(neighbors: NDArray[np.float32]) -> float:
     """The cosine that the nearest neighbor of a picture without a copy reaches once in a thousand pictures.
 
     The nearest of many neighbors is the largest of many cosines, and the largest of many numbers follows Gumbel's
-    distribution. It is fitted to the cosines' quantiles of 10% and 30%, which copies hardly move as long as fewer than a
-    third of the pictures have one; its quantile of 99.9% is the threshold, at most 0.995. Raises UsageError for fewer
+    distribution. It is fitted to the cosines' quantiles of 10% and 30%, which copies hardly move as long as fewer than
+    a third of the pictures have one; its quantile of 99.9% is the threshold, at most 0.995. Raises UsageError for fewer
     than 20 neighbors.
     """
     if len(neighbors) < 20:
