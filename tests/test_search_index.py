@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from visfeat.errors import UsageError
+from visfeat.search.faiss_index import FaissIndex
 from visfeat.search.index import EXACT_ROWS, ExactIndex, build_index
 from visfeat.search.inverted import InvertedIndex
 
@@ -75,31 +76,47 @@ def test_half_precision_and_maps_are_searched_as_they_are():
     np.testing.assert_allclose(cosines[:, 0], 1, atol=1e-6)
 
 
+BOTH = pytest.mark.parametrize("kind", [InvertedIndex, FaissIndex])
+
+
+@BOTH
 @given(rows=st.integers(1, 200), seed=st.integers(0, 5), k=st.integers(1, 12))
-def test_an_inverted_file_that_looks_everywhere_is_exact(rows, seed, k):
+def test_an_inverted_file_that_looks_everywhere_is_exact(kind, rows, seed, k):
     values, queries = clustered(rows, 5, seed), clustered(4, 5, seed + 100)
-    found, cosines = InvertedIndex.build(values, seed=seed).search(queries, k, probes=10_000)
+    found, cosines = kind.build(values, seed=seed).search(queries, k, probes=10_000)
     expected, exact = ExactIndex(values).search(queries, k)
     np.testing.assert_allclose(cosines, exact, atol=1e-6)
     assert (found == expected).mean() > 0.95  # two that differ by a rounding may change places
 
 
-def test_an_inverted_file_finds_most_of_what_is_near_and_is_the_same_every_time():
+@BOTH
+def test_an_inverted_file_finds_most_of_what_is_near_and_is_the_same_every_time(kind, tmp_path):
     values, queries = clustered(20_000, 32), clustered(100, 32, seed=9)
-    index = InvertedIndex.build(values, seed=3)
+    index = kind.build(values, seed=3)
     found, _ = index.search(queries, 10)
     expected, _ = ExactIndex(values).search(queries, 10)
     hits = [len(set(one) & set(other)) for one, other in zip(found.tolist(), expected.tolist(), strict=True)]
     assert np.mean(hits) / 10 > 0.9
-    again, _ = InvertedIndex.build(values, seed=3).search(queries, 10)
+    again, _ = kind.build(values, seed=3).search(queries, 10)
     assert (found == again).all()
-    assert sorted(index.indices.tolist()) == list(range(20_000))
+    index.save(tmp_path)
+    opened = kind.open(tmp_path)
+    assert (opened.search(queries, 10)[0] == found).all()
+    assert (len(opened), opened.lists) == (20_000, index.lists)
+    assert sorted(opened.ids.tolist()) == list(range(20_000))
+
+
+@BOTH
+def test_rows_are_named_as_they_are_told(kind):
+    values, names = clustered(100, 8), np.arange(100) * 2**33 + 7
+    found, _ = kind.build(values, ids=names).search(values, 1, probes=999)
+    assert found[:, 0].tolist() == names.tolist()
 
 
 def test_which_index_is_built():
     values = clustered(100, 4)
     assert isinstance(build_index(values), ExactIndex)
-    assert isinstance(build_index(values, approximate=True), InvertedIndex)
+    assert isinstance(build_index(values, approximate=True), FaissIndex)
     assert EXACT_ROWS >= 10_000
     assert len(build_index(values)) == len(build_index(values, approximate=True)) == 100
     assert build_index(values[:0]).search(values, 2)[0].tolist() == [[-1, -1]] * 100

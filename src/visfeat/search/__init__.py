@@ -11,14 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from visfeat.search.answer import Answer, search
     from visfeat.search.exact import cosines, largest, nearest
     from visfeat.search.index import ExactIndex, VectorIndex, build_index
     from visfeat.search.rows import Neighbor, find_row, neighbors
+    from visfeat.search.searcher import Passage, Searcher
     from visfeat.search.where import matching_uris
 
 _WHERE = {
+    "Answer": "answer",
     "ExactIndex": "index",
     "Neighbor": "rows",
+    "Passage": "searcher",
+    "Searcher": "searcher",
     "VectorIndex": "index",
     "build_index": "index",
     "cosines": "exact",
@@ -27,10 +32,14 @@ _WHERE = {
     "matching_uris": "where",
     "nearest": "exact",
     "neighbors": "rows",
+    "search": "answer",
 }
 __all__ = [
+    "Answer",
     "ExactIndex",
     "Neighbor",
+    "Passage",
+    "Searcher",
     "VectorIndex",
     "build_index",
     "cosines",
@@ -39,6 +48,7 @@ __all__ = [
     "matching_uris",
     "nearest",
     "neighbors",
+    "search",
 ]
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visfeat.errors import UsageError
+from visfeat.search.index import EXACT_ROWS
+from visfeat.search.indexed import IndexedRows
 from visfeat.search.questions import Asking, Shown
 from visfeat.search.searcher import Passage, Searcher
 from visfeat.search.where import matching_uris
@@ -19,6 +21,7 @@ from visfeat.search.where import matching_uris
 if TYPE_CHECKING:
     from visfeat.extraction.extractor import Picture
     from visfeat.store.feature_store import FeatureStore
+    from visfeat.store.reading import SpaceReader
 
 Words = str | os.PathLike[str]
 
@@ -44,6 +47,7 @@ def search(  # noqa: PLR0913 (what a search can be told, all by name)
     unlike: Picture | Sequence[Picture] | None = None,
     k: int = 20,
     where: str | None = None,
+    exact: bool = False,
     model: str | None = None,
     layer: str | None = None,
     recipe: str | None = None,
@@ -58,14 +62,15 @@ def search(  # noqa: PLR0913 (what a search can be told, all by name)
 
     Pictures and videos go through the recipe that made the rows, engine and precision included. ``model``, ``layer``
     and ``recipe`` choose among several, as in ``FeatureStore.features``; ``where`` chooses the items that may answer,
-    as in ``matching_uris``. ``report`` is told what a person would want to know (packing, fewer answers than k).
+    as in ``matching_uris``. A store's index is used where there is one, but not with ``exact`` or ``where``, which
+    compare with all rows. ``report`` is told what a person would want to know (packing, fewer answers than k).
 
     Raises UsageError, MediaError that names a file that cannot be read, ModelError where the model is not the same.
     """
     if at_s is not None and (item is None or len(_several(item)) != 1):
         raise UsageError("--at: belongs to one --item, a video of the store")
     reader = store.reader(model, layer, recipe)
-    searcher = Searcher(reader, among=None if where is None else matching_uris(store, where), hold=False)
+    searcher = _searcher(store, reader, where=where, exact=exact, report=report)
     asking = Asking(store, reader, report)
     for uri in _several(item):
         asking.item(uri, at_s)
@@ -83,6 +88,20 @@ def search(  # noqa: PLR0913 (what a search can be told, all by name)
     if len(found) < k:
         report(f"-k {k}: there are {len(found)} answers in {len(searcher)} rows; all are given")
     return Answer(found, asking.shown, len(searcher))
+
+
+def _searcher(
+    store: FeatureStore, reader: SpaceReader, *, where: str | None, exact: bool, report: Callable[[str], None]
+) -> Searcher:
+    """By the index where there is one and nothing else was asked for; ``report`` is told where one would help."""
+    if where is not None or exact:
+        return Searcher(reader, among=None if where is None else matching_uris(store, where), hold=False)
+    indexed = IndexedRows.of(store.path, reader)
+    if indexed is None and len(reader) > EXACT_ROWS:
+        report(f"all {len(reader)} rows are compared; visfeat index {store.path} makes searching faster")
+    elif indexed is not None and indexed.later_rows > EXACT_ROWS:
+        report(f"{indexed.later_rows} rows are newer than the index; visfeat index {store.path} brings it up to date")
+    return Searcher(reader, indexed=indexed, hold=False)
 
 
 def _several(given: Any) -> Sequence[Any]:

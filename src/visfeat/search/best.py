@@ -52,3 +52,13 @@ def best_of(scores: NDArray[np.float32], indices: NDArray[np.int64], k: int) -> 
     best.scores[:, : scores.shape[1]] = np.take_along_axis(scores, order, 1)
     best.indices[:, : scores.shape[1]] = np.take_along_axis(indices, order, 1)
     return best
+
+
+def recall_at(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """The mean share of the true ones ``(Q, k)`` that were found ``(Q, k)``; -1 is nobody, in either."""
+    hits = there = 0
+    for one, other in zip(found.tolist(), truth.tolist(), strict=True):
+        true = set(other) - {-1}
+        hits += len(true & set(one))
+        there += len(true)
+    return hits / there if there else 1.0

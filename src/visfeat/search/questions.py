@@ -37,6 +37,7 @@ class Shown:
     name: str
     at_s: float | None = None
     wanted: bool = True
+    is_file: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Asking:
         name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else "picture"
         values = self._of_layer(self._extractor([picture]))
         (self.wanted if wanted else self.unwanted).append(self._unit(values[0], name))
-        self.shown.append(Shown(name, wanted=wanted))
+        is_file = isinstance(picture, str | os.PathLike)
+        self.shown.append(Shown(name, wanted=wanted, is_file=is_file))
 
     def video(self, address: str | os.PathLike[str]) -> None:
         """A moment of a video, ``q.mp4#t=12.5``, or the mean of all its rows; raises MediaError, UsageError."""
@@ -113,14 +115,14 @@ class Asking:
         if not len(rows):
             raise UsageError(f"{name}: holds no vector")
         self.wanted += [self._unit(row, name) for row in rows]
-        self.shown.append(Shown(name))
+        self.shown.append(Shown(name, is_file=False))
 
     def text(self, words: str) -> None:
         """Words, where the recipe's model has a text tower; raises UsageError where it has none, MissingExtra."""
         from visfeat.search.texts import text_direction
 
         self.wanted.append(self._unit(text_direction(self.reader.space, words), f"--text {words!r}"))
-        self.shown.append(Shown(words))
+        self.shown.append(Shown(words, is_file=False))
 
     @cached_property
     def _extractor(self) -> Extractor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,18 @@ from numpy.typing import NDArray
 from visfeat.errors import UsageError
 from visfeat.frames import NO_TIME
 from visfeat.search.exact import cosines
-from visfeat.search.index import inverse_lengths
 from visfeat.search.passages import Passages, Span, descending
 from visfeat.search.questions import Question
+from visfeat.search.unit_vectors import inverse_lengths
 
 if TYPE_CHECKING:
+    from visfeat.search.indexed import IndexedRows
     from visfeat.store.reading import SpaceReader
 
 SAMPLED_ROWS = 1000
 """Rows, evenly taken, whose scores say what is usual."""
+_ASKED_PER_ANSWER = 4
+"""Rows that an index is asked for at first: neighboring ones become one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,19 @@ class Passage:
 class Searcher:
     """Compares questions with all rows of a space that may answer."""
 
-    def __init__(self, reader: SpaceReader, *, among: Iterable[str] | None = None, hold: bool = True) -> None:
-        """``among``: the URIs of the items that may answer, None for all.
+    def __init__(
+        self,
+        reader: SpaceReader,
+        *,
+        among: Iterable[str] | None = None,
+        indexed: IndexedRows | None = None,
+        hold: bool = True,
+    ) -> None:
+        """``among``: the URIs of the items that may answer, None for all. ``indexed``: the rows behind their index.
 
-        ``hold`` keeps the vectors in memory as float32, for many questions; without it each question reads them anew,
-        in flat memory. Raises UsageError where the space has no rows.
+        Without an index, or with ``among``, every question is compared with all rows. ``hold`` keeps them in memory as
+        float32, for many questions; without it each question reads them anew, in flat memory. Raises UsageError where
+        the space has no rows.
         """
         if len(reader) == 0:
             raise UsageError(
@@ -53,7 +65,9 @@ class Searcher:
             )
         self.reader = reader
         self._barred = None if among is None else _barred(reader, set(among))
-        self._held = [(rows, inverse_lengths(rows)) for _, rows in _flat_blocks(reader)] if hold else None
+        self._indexed = indexed if self._barred is None else None
+        blocks = _flat_blocks(reader) if hold and self._indexed is None else None
+        self._held = None if blocks is None else [(rows, inverse_lengths(rows)) for _, rows in blocks]
 
     def __len__(self) -> int:
         """How many rows may answer, copies included."""
@@ -63,13 +77,42 @@ class Searcher:
         """The k best passages, the best one first; fewer where there are no more. Raises UsageError for k < 1."""
         if k < 1:
             raise UsageError(f"-k {k}: at least 1")
+        passages, ranked = self._by_index(question, k) if self._indexed is not None else self._exactly(question)
+        return self.described(list(islice(_without(passages.of(ranked), question.own, self.reader.join.item), k)))
+
+    def _exactly(self, question: Question) -> tuple[Passages, Iterator[tuple[int, float]]]:
         scores = self.scores(question.direction)
         middle = float(np.median(scores[sampled(len(scores))]))
         if self._barred is not None:
             scores[self._barred] = -np.inf
+        return Passages(self.reader.join.item, lambda first, stop: scores[first:stop], middle), descending(scores)
+
+    def _by_index(self, question: Question, k: int) -> tuple[Passages, Iterator[tuple[int, float]]]:
+        """The index ranks the rows; what lies beside the best ones is read from the store."""
+        assert self._indexed is not None
+        direction = question.direction
+        middle = float(np.median(cosines(self._sample, direction)))
         item = self.reader.join.item
-        found = Passages(item, lambda first, stop: scores[first:stop], middle).of(descending(scores))
-        return self.described(list(islice(_without(found, question.own, item), k)))
+        passages = Passages(item, lambda first, stop: cosines(self.reader.rows(first, stop)[0], direction), middle)
+        return passages, self._rows_of(self._indexed.ranked(direction, _ASKED_PER_ANSWER * (k + len(question.own))))
+
+    def _rows_of(self, ranked: Iterator[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+        """The rows of stored ones: a row for each copy, none for what does not count."""
+        order, offsets = self._by_offset
+        for offset, score in ranked:
+            first, stop = np.searchsorted(offsets, [offset, offset + 1])
+            for row in order[first:stop].tolist():
+                yield row, score
+
+    @cached_property
+    def _by_offset(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        order = np.argsort(self.reader.join.offset, kind="stable")
+        return order, self.reader.join.offset[order]
+
+    @cached_property
+    def _sample(self) -> NDArray[np.float32]:
+        """The rows that say what is usual: float32 ``(n, *shape)``."""
+        return self.reader.at(sampled(len(self.reader)))[0]
 
     def scores(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosine of every row with a direction ``(D,)``: float32 ``(N,)``; copies are computed once."""

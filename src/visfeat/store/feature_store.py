@@ -39,6 +39,7 @@ from visfeat.store.tables import Table, text
 from visfeat.store.writer import StoreWriter
 
 if TYPE_CHECKING:
+    from visfeat.search.searcher import Passage
     from visfeat.store.torch_dataset import FeatureDataset
 
 T = TypeVar("T")
@@ -293,6 +294,12 @@ class FeatureStore:
         except ModuleNotFoundError:
             raise MissingExtra("a torch dataset", extra="torch") from None
         return FeatureDataset(self, model, layer, recipe)
+
+    def search(self, **question: Any) -> list[Passage]:
+        """The passages most like an image, a moment, an item, a vector or a text, as ``visfeat.search.search`` says."""
+        from visfeat.search.answer import search  # upwards, and only here
+
+        return search(self, **question).passages
 
     # Tables.
 

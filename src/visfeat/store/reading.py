@@ -102,6 +102,10 @@ class SpaceReader:
             yield start, values_of(batch["vector"], self.space.layer.shape)
             start += batch.num_rows
 
+    def stored_at(self, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of stored rows by their offsets: float32 ``(n, *shape)``."""
+        return values_of(self.table.take(offsets, ["vector"])["vector"], self.space.layer.shape)
+
     def _stored_schema(self) -> pa.Schema:
         schema = self.table.schema
         return pa.schema([schema.field(name) for name in self.columns])

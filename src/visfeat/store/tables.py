@@ -142,6 +142,16 @@ class Table:
         with self._errors_named("read"):
             yield from self._dataset.to_batches(columns=list(columns), batch_size=batch_rows, scan_in_order=True)
 
+    def addresses(self) -> NDArray[np.int64]:
+        """What names each row for as long as it is there: int64 ``(N,)``, in the order that ``take`` counts in.
+
+        A row that is joined with others into a larger file, as ``compact_if_scattered`` does, has another one then.
+        """
+        with self._errors_named("read"):
+            scanner = self._dataset.scanner(columns=[], with_row_address=True, scan_in_order=True)
+            found: NDArray[np.int64] = scanner.to_table()["_rowaddr"].to_numpy().astype(np.int64)
+            return found
+
     def take(self, offsets: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Some columns of the rows at these offsets, in their order."""
         with self._errors_named("read"):
