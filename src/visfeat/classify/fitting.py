@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from visfeat.classify.choosing import Choice, choose
 from visfeat.classify.classifier import Classifier, arrays_digest, log_mean
 from visfeat.classify.folds import drawn
 from visfeat.classify.learners import LEARNERS, Learner, LinearLearner, Method, Task
-from visfeat.classify.scorers import KnnScorer
+from visfeat.classify.scorers import KnnScorer, LinearScorer
 from visfeat.classify.temperature import fit_temperature, log_loss
 from visfeat.errors import UsageError
 from visfeat.labels import LabeledRows, Labels, label_rows
@@ -92,50 +93,48 @@ def learn(examples: Examples, *, method: Method = "linear", seed: int = 0) -> Cl
     """A classifier of labeled rows; see ``fit``."""
     if method not in LEARNERS:
         raise UsageError(f"--method {method}: there are {', '.join(LEARNERS)}")
+    examples = _with_classes_that_occur(examples)
     rows = examples.rows
-    there = rows.groups_of_class
-    if np.count_nonzero(there) < 2:
-        only = ", ".join(rows.classes[n] for n in np.flatnonzero(there)) or "none"
-        raise UsageError(f"{rows.labels.source}: the labeled rows have one class only ({only}); a classifier needs two")
-    if not there.all():
-        examples = _without_missing(examples)
-        rows = examples.rows
     kept = np.ones(len(rows), bool)
     if len(rows) > MOST_TRIED_ROWS:
         kept = drawn(rows.groups, MOST_TRIED_ROWS, seed=seed)
     tried = examples.subset(kept)
     learner = LEARNERS[method](_task(tried))
     choice = choose(learner, tried.rows.codes, tried.rows.weights, tried.rows.groups, seed=seed)
-    item_temperature = _item_temperature(choice, tried.rows)
     final = learner if kept.all() else LEARNERS[method](_task(examples))
     scorer = final.learn(choice.parameter)
-    stored = examples.space.stored
-    card = ClassifierCard(
-        method=method,
+    return Classifier(_card(examples, tried.rows, choice, scorer, _notes(choice, rows, len(tried.rows), final)), scorer)
+
+
+def _card(
+    examples: Examples, tried: LabeledRows, choice: Choice, scorer: LinearScorer | KnnScorer, notes: tuple[str, ...]
+) -> ClassifierCard:
+    rows, stored = examples.rows, examples.space.stored
+    own: dict[str, Any] = {"method": "linear", "c": choice.parameter}
+    if isinstance(scorer, KnnScorer):
+        own = {"method": "knn", "k": scorer.k, "counts": scorer.counts}
+    return ClassifierCard(
+        **own,
         classes=rows.classes,
         recipe_digest=stored.digest,
         model=stored.recipe.model,
         layer=examples.space.layer.layer,
         dimension=scorer.dimension,
-        c=choice.parameter if method == "linear" else None,
-        k=int(choice.parameter) if method == "knn" else None,
-        counts=scorer.counts if isinstance(scorer, KnnScorer) else None,
         calibration="temperature" if choice.folds else "none",
         temperature=choice.temperature,
-        item_temperature=item_temperature,
+        item_temperature=_item_temperature(choice, tried),
         arrays_digest=arrays_digest(scorer.arrays()),
         labels=rows.labels.source,
         items=len(np.unique(rows.items)),
         rows=len(rows),
         groups_of_class=dict(zip(rows.classes, rows.groups_of_class.tolist(), strict=True)),
         folds=choice.folds,
-        held_out=_held_out(choice, tried.rows),
+        held_out=_held_out(choice, tried),
         tried={f"{parameter:g}": loss for parameter, loss in choice.log_losses.items()},
-        notes=_notes(choice, rows, len(tried.rows), final),
+        notes=notes,
         recipe=stored.recipe.model_dump(mode="json", exclude_none=True),
         versions={name: version(name) for name in ("visfeat", "numpy")},
     )
-    return Classifier(card, scorer)
 
 
 def _task(examples: Examples) -> Task:
@@ -143,11 +142,15 @@ def _task(examples: Examples) -> Task:
     return Task(examples.values, rows.codes, rows.weights, len(rows.classes))
 
 
-def _without_missing(examples: Examples) -> Examples:
-    """The same rows without the classes that none of them has."""
+def _with_classes_that_occur(examples: Examples) -> Examples:
+    """The same rows, of which each class has one; raises UsageError where there is one class only."""
     rows = examples.rows
-    there = np.flatnonzero(rows.groups_of_class)
-    return Examples(examples.space, rows.renamed(tuple(rows.classes[n] for n in there)), examples.values)
+    there = tuple(name for name, groups in zip(rows.classes, rows.groups_of_class, strict=True) if groups)
+    if len(there) < 2:
+        raise UsageError(
+            f"{rows.labels.source}: the labeled rows have one class only ({', '.join(there)}); a classifier needs two"
+        )
+    return Examples(examples.space, rows.renamed(there), examples.values)
 
 
 def _item_temperature(choice: Choice, rows: LabeledRows) -> float:

@@ -194,6 +194,7 @@ def _print_report(found: ClassReport) -> None:
 
 
 def _class_rows(found: ClassReport) -> list[list[Any]]:
+    """The classes that were judged; of the others there is nothing to say."""
     return [
         [
             name,
@@ -204,6 +205,7 @@ def _class_rows(found: ClassReport) -> list[list[Any]]:
             one.labels,
         ]
         for name, one in found.of_class.items()
+        if one.labels or one.precision.high > 0
     ]
 
 

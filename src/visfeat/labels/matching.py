@@ -118,7 +118,7 @@ def read_labels(source: str | os.PathLike[str], store: FeatureStore, *, column: 
     written = table_labels(path, column)
     found = _match(written, uris, path)
     if not found.entries:
-        raise UsageError(_nothing_matched(found, path, store))
+        raise UsageError(_nothing_matched(found, path, store.path, min(uris)))
     return found
 
 
@@ -199,13 +199,12 @@ def _checked(source: str, entries: Sequence[ItemLabel]) -> tuple[ItemLabel, ...]
     return tuple(ordered)
 
 
-def _nothing_matched(found: Labels, table: Path, store: FeatureStore) -> str:
+def _nothing_matched(found: Labels, table: Path, store: Path, example: str) -> str:
     """How was matched, and what came near."""
     shown = "".join(f"\n  row {one.row}, {one.uri!r}: {one.why}" for one in found.unmatched[:_SHOWN])
-    example = min(store.known_items())
     beside = os.path.dirname(path_of(uri_of(table)))
     return (
-        f"{table}: none of its {len(found.unmatched)} labels matches an item of {store.path}; each was looked for as a "
+        f"{table}: none of its {len(found.unmatched)} labels matches an item of {store}; each was looked for as a "
         f"URI, as a path relative to {beside}, as the end of one item's path, and as one item's file name:{shown}\n"
         f"  an item of the store: {example}"
     )
