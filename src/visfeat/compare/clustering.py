@@ -22,13 +22,16 @@ def clusters(values: NDArray[np.float32], count: int, *, seed: int = 0) -> Ints:
     """
     try:
         from sklearn.cluster import KMeans, MiniBatchKMeans
+        from threadpoolctl import threadpool_limits
     except ModuleNotFoundError:
         raise MissingExtra("clustering (scikit-learn)", extra="use") from None
     count = min(count, len(np.unique(values, axis=0)))
     many = len(values) > MANY_ITEMS
     method = MiniBatchKMeans(count, batch_size=4096, n_init=STARTS, random_state=seed) if many else None
     method = method or KMeans(count, n_init=STARTS, random_state=seed)
-    return np.asarray(method.fit_predict(values), np.int64)
+    # One thread: the number of cores changes no bit, and threads do not wait for each other on a busy machine.
+    with threadpool_limits(1):
+        return np.asarray(method.fit_predict(values), np.int64)
 
 
 def contingency(targets: Ints, found: Ints) -> Counts:

@@ -83,8 +83,13 @@ def draw_rows(
         axes.set_title(name, fontsize=9, color=INK, loc="left")
     for number, row in enumerate(rows):
         middle_in = _TOP_IN + (number + 0.5) * _ROW_IN
-        texts = ((-0.07, 9.5, INK, f"{number + 1}  {shortened(printable(row.name), 38)}"), (0.1, 7, FAINT, row.cost))
-        for (shift_in, size, color, text), left_in in zip(texts, (0.2, 0.38), strict=True):
+        name = shortened(printable(row.name), 36)
+        texts = (
+            (0.2, -0.07, 9.5, FAINT, str(number + 1)),
+            (0.45, -0.07, 9.5, INK, name),
+            (0.45, 0.1, 7, FAINT, row.cost),
+        )
+        for left_in, shift_in, size, color, text in texts:
             place = (left_in / width_in, 1 - (middle_in + shift_in) / height_in)
             figure.text(*place, text, fontsize=size, color=color, va="center", parse_math=False)
     figure.text(0.2 / width_in, 1 - 0.34 / height_in, printable(title), fontsize=14, color=INK, parse_math=False)

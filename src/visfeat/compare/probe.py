@@ -66,10 +66,11 @@ def _fitted(values: Vectors, targets: Ints, strength: float) -> Any:
     try:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
     except ModuleNotFoundError:
         raise MissingExtra("a linear probe (scikit-learn)", extra="use") from None
-    with warnings.catch_warnings():
-        # The number of steps is part of the definition.
+    # One thread, as for clusters; and the number of steps is part of the definition.
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=strength, max_iter=MOST_STEPS).fit(values, targets)
 
