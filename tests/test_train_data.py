@@ -284,6 +284,16 @@ def test_what_an_interrupted_run_left_in_the_cache_is_no_part_of_it(tmp_path):
         assert np.array_equal(growing.finish().array, np.concatenate(parts))
 
 
+def test_what_the_labels_tell_is_said_before_anything_is_decoded(photos, tmp_path):
+    said = []
+    for path in list((photos / "cat").iterdir()):
+        path.rename(photos / "dog" / f"cat{path.name}")
+    (photos / "cat").rmdir()
+    with pytest.raises(UsageError, match="one class only"):
+        load_samples(Settings.from_options(data=(str(photos),)), SPEC, tmp_path / "cache", report=said.append)
+    assert said == []
+
+
 def test_nothing_readable_is_said(tmp_path):
     for label in "ab":
         (tmp_path / label).mkdir()

@@ -85,6 +85,13 @@ def test_what_is_gone_is_counted_and_said(project):
     pictures.mkdir()
 
 
+def test_files_that_it_learned_from_are_said(project):
+    run, pictures, _ = project
+    said = []
+    evaluate(str(run), (str(pictures),), report=said.append)
+    assert said[-1] == "18 of 36 files are among those that the run was trained on"
+
+
 def test_without_its_record_a_run_asks_for_data(project, tmp_path):
     run, _, _ = project
     copy = shutil.copytree(run, tmp_path / "copy")

@@ -53,6 +53,7 @@ def evaluate(run: str, data: tuple[str, ...] = (), *, report: Report = lambda _:
     try:
         if data:
             samples = load_samples(settings, card.input, scratch, report=report, check=False)
+            _say_learned(folder, samples, report)
         else:
             samples = load_split(known, settings, card.input, scratch, report=report)
         _check_classes(run, card, samples)
@@ -116,6 +117,14 @@ def _say(run: str, split: Split, known: KnownSplit, report: Report) -> None:
         report(f"{len(known.gone):,} of {total:,} files of the {split} split are gone, the first: {known.gone[0]}")
     if known.added:
         report(f"{known.added:,} files that the data have gained since the training are ignored")
+
+
+def _say_learned(folder: Path, samples: Samples, report: Report) -> None:
+    """Say how many files the run has learned from: the scores of these are no news."""
+    learned = {example.uri for example in known_split(folder, "train", ()).examples}
+    count = sum(source.uri in learned for source in samples.sources)
+    if count:
+        report(f"{count:,} of {len(samples.sources):,} files are among those that the run was trained on")
 
 
 def _check_classes(run: str, card: RunCard, samples: Samples) -> None:

@@ -47,6 +47,8 @@ def load_samples(
         samples = idx_samples(paths, settings, spec)
     else:
         examples = [example for path in paths for example in _examples(path, settings.labels)]
+        if check and not settings.multilabel and not settings.heads:
+            _check_before(examples)
         samples = _file_samples(examples, settings, spec, scratch, report)
     return _checked(samples, settings.heads) if check else samples
 
@@ -117,6 +119,12 @@ def _split(kept: Sequence[tuple[Example, str, int]], settings: Settings) -> tupl
         Source(example.uri, example.label, content, split, example.group)
         for (example, content, _), split in zip(kept, splits, strict=True)
     )
+
+
+def _check_before(examples: Sequence[Example]) -> None:
+    """Raise UsageError for what the labels alone tell, before hours of decoding."""
+    counts = {split: Counter(one.label for one in examples if (one.split or "train") == split) for split in SPLITS}
+    check_classes(counts.pop("train"), counts)
 
 
 def _checked(samples: Samples, heads: Sequence[str]) -> Samples:
