@@ -44,6 +44,7 @@ def test_a_condition_chooses_items(store, where, uris):
     ("where", "reason"),
     [
         ("durations > 3", "No field named durations"),
+        ("foo = 1", "No field named foo; the columns are"),
         ("kind =", "Expected: an expression"),
         ("kind = 'video", "Unterminated string"),
         ("duration_s > 'x'", "could not convert"),
@@ -58,6 +59,7 @@ def test_a_condition_that_cannot_be_followed_lists_the_columns(store, where, rea
     assert message.startswith("--where ")
     assert "the columns are uri, kind, format, size_bytes," in message
     assert ".rs" not in message
+    assert "_rowid" not in message
 
 
 def test_a_store_without_items_has_none(tmp_path):

@@ -22,6 +22,6 @@ def matching_uris(store: FeatureStore, where: str) -> set[str]:
     try:
         return set(store.items_where(where)["uri"].to_pylist())
     except UsageError as error:
-        reason = str(error).rstrip(".?")
+        reason = str(error).partition(" Valid fields are")[0].rstrip(".?")
         columns = ", ".join(MEDIA_SCHEMA.names)
         raise UsageError(f"--where {where!r}: {reason}; the columns are {columns}, and texts stand in '...'") from None
