@@ -87,6 +87,13 @@ def test_passages_of_videos_and_a_video_that_is_part_of_another(tmp_path):
     assert set(document[0]) == {"uri", "score", "keep", "start_s", "end_s"}
 
 
+def test_of_two_takes_of_a_scene_none_may_go(tmp_path):
+    film = directions(20, 4)
+    found = dedupe(film_store(tmp_path / "s", {"/a.mp4": film, "/b.mp4": near(film, 0.85)}), threshold=0.8)
+    assert [span.keep for span in found.passages[0].spans] == [True, True]
+    assert found.superfluous == []
+
+
 def test_known_videos_are_compared_with_new_ones_alone(tmp_path):
     film = directions(40, 3)
     old = store_of(tmp_path / "old", {"/old/a.mp4": film, "/old/b.mp4": film[:30]})

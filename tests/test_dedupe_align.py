@@ -110,3 +110,10 @@ def test_ends_go_on_while_rows_are_nearly_alike():
     copy = np.concatenate([near(film[5:25], 0.9), near(film[25:27], 0.75)])
     (one,) = found(copy, film)
     assert one.second_end_s == pytest.approx(13.5, abs=0.3)
+
+
+def test_a_scene_that_hardly_changes_is_aligned_where_it_is_the_same():
+    scene = near(np.repeat(directions(1, 15), 20, axis=0), 0.92, 16)  # moments at a cosine of about 0.85
+    copy = near(scene[10:], 0.99, 17)
+    (one,) = found(copy, scene)
+    assert (one.second_start_s, one.second_end_s) == pytest.approx((5, 10), abs=0.3)

@@ -28,6 +28,8 @@ GAP_S = 3.0
 """Rows that are unlike for longer end a passage."""
 NEARLY = 0.5
 """Beyond its ends a passage goes on while 1 - cosine is at most that much larger, as a part, than it may be inside."""
+SHADOW = 3.0
+"""Of two passages of the same moments the worse one is left out where its rows are so many times less alike."""
 MOST_PASSAGES = 100
 UNLIKE = -1.0
 """The cosine of pairs that no longer count."""
@@ -72,10 +74,26 @@ def passages(
     """The copied passages of two videos, whose rows have the cosines ``alike`` (M, N); the best line first.
 
     A pair of rows counts from ``threshold`` on; a passage lasts at least ``shortest_s``. No moment of the first video
-    is in two passages that show the same moments of the second.
+    is in two passages that show the same moments of the second. Where a scene hardly changes, its moments are alike at
+    any offset: of such passages only those stay that are about as good as the best.
     """
     finder = _Finder(alike, first, second, threshold, shortest_s)
-    return list(finder.passages())
+    return _without_shadows(list(finder.passages()))
+
+
+def _without_shadows(found: list[Aligned]) -> list[Aligned]:
+    """Leave out what is a scene like that of a far better passage, in most of its time in either video."""
+    return [one for one in found if not any(_is_shadow(one, other) for other in found)]
+
+
+def _is_shadow(one: Aligned, other: Aligned) -> bool:
+    if 1 - one.score <= SHADOW * (1 - other.score) + 0.02:
+        return False
+    spans = (
+        ((one.first_start_s, one.first_end_s), (other.first_start_s, other.first_end_s)),
+        ((one.second_start_s, one.second_end_s), (other.second_start_s, other.second_end_s)),
+    )
+    return any(min(a[1], b[1]) - max(a[0], b[0]) > (a[1] - a[0]) / 2 for a, b in spans)
 
 
 @dataclass(frozen=True)
@@ -233,7 +251,7 @@ def _votes(rows: Longs, bins: Longs, weights: NDArray[np.floating]) -> Floats:
     order = np.lexsort((-weights, bins, rows))
     is_first = (np.diff(rows[order], prepend=-1) != 0) | (np.diff(bins[order], prepend=-1) != 0)
     kept = order[is_first]
-    return np.bincount(bins[kept], weights[kept].astype(np.float64))
+    return np.asarray(np.bincount(bins[kept], weights[kept]), np.float64)
 
 
 def _span(series: Series, first: int, last: int) -> tuple[float, float]:

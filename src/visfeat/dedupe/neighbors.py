@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visfeat.dedupe.pairs import ROUNDING, Longs, Pairs, Rows
 from visfeat.search.index import VectorIndex, build_index
@@ -34,12 +35,13 @@ def pairs_by_index(values: Rows, threshold: float, *, others: Rows | None = None
 
 def _alike(
     index: VectorIndex, values: Rows, rows: Longs, number: int, threshold: float
-) -> tuple[Pairs, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+) -> tuple[Pairs, NDArray[np.bool_]]:
     """The nearest of some rows that are alike, and of which rows all that were asked for are."""
     nearest, cosine = index.search(values[rows], min(number, len(index)))
     is_alike = (cosine >= threshold - ROUNDING) & (nearest >= 0)
     row, place = np.nonzero(is_alike)
-    return Pairs(rows[row], nearest[row, place], cosine[row, place]), is_alike.all(axis=1) & (number < len(index))
+    is_full: NDArray[np.bool_] = np.all(is_alike, axis=1) & (number < len(index))
+    return Pairs(rows[row], nearest[row, place], cosine[row, place]), is_full
 
 
 def _without(pairs: Pairs, rows: Longs) -> Pairs:

@@ -133,5 +133,12 @@ def read_plan(path: Path) -> list[Action]:
 
 def _read(row: dict[str, str]) -> Action:
     actions: dict[str, Literal["link", "move"]] = {"link": "link", "move": "move"}
-    paths = (Path(row[name]) for name in ("source", "destination", "kept"))
-    return Action(actions[row["action"]], *paths, float(row["score"]), int(row["size_bytes"]), int(row["mtime_ns"]))
+    return Action(
+        action=actions[row["action"]],
+        source=Path(row["source"]),
+        destination=Path(row["destination"]),
+        kept=Path(row["kept"]),
+        score=float(row["score"]),
+        size_bytes=int(row["size_bytes"]),
+        mtime_ns=int(row["mtime_ns"]),
+    )

@@ -23,6 +23,8 @@ from visfeat.store.selection import Space
 SHORTEST_S = 2.0
 WHOLE = 0.9
 """A passage that is at least that part of a video is all of it."""
+SURE = 0.5
+"""A video may go where the cosine is that far up from the threshold to 1: two takes of one scene are alike too."""
 
 
 def dedupe(  # noqa: PLR0913 (what can be asked, all by name)
@@ -167,7 +169,8 @@ def _passages(
     ends = np.concatenate(ends_s)
     order = _preferred(stores, _uris_in(shared, holders), keep)
     rank = {uri: place for place, uri in enumerate(order)}
-    told = [_passage(one, holders, ends, rank, number_new=len(new)) for one in shared]
+    sure = threshold + SURE * (1 - threshold)
+    told = [_passage(one, holders, ends, rank, number_new=len(new), sure=sure) for one in shared]
     return [*_equal_files(holders, ends, rank), *told], number, threshold
 
 
@@ -185,12 +188,15 @@ def _passage(
     rank: dict[str, int],
     *,
     number_new: int,
+    sure: float,
 ) -> Passage:
-    """A passage between the files to keep of either video; a new one that is all of its video may go."""
+    """A passage between the files to keep of either video; a new one that is all of its video may go if it is sure."""
     first, second = (min(holders[number], key=rank.__getitem__) for number in (one.first, one.second))
     at = one.aligned
-    is_first = at.first_end_s - at.first_start_s >= WHOLE * ends_s[one.first]
-    is_second = at.second_end_s - at.second_start_s >= WHOLE * ends_s[one.second] and one.second < number_new
+    is_sure = at.score >= sure
+    is_first = is_sure and at.first_end_s - at.first_start_s >= WHOLE * ends_s[one.first]
+    is_second = is_sure and at.second_end_s - at.second_start_s >= WHOLE * ends_s[one.second]
+    is_second = is_second and one.second < number_new
     if is_first and is_second:
         is_first = rank[first] > rank[second]
         is_second = not is_first
