@@ -12,11 +12,11 @@ from safetensors.numpy import load_file, save_file
 
 from classify_made import CENTERS, WIDTH, around, pictures, store_of_rows
 from test_cli import run
-from visfeat.classify.card import ARRAYS, CARD
+from visfeat.classify.card import ARRAYS, CARD, RECIPE
 from visfeat.classify.classifier import Classifier, of_item
 from visfeat.classify.fitting import MOST_TRIED_ROWS, fit, learn, read_examples
 from visfeat.classify.predicting import RowClassifier, predict, predict_rows
-from visfeat.classify.report import cross_validate, report
+from visfeat.classify.reporting import cross_validate, report
 from visfeat.errors import ModelError, UsageError
 from visfeat.labels import read_labels
 from visfeat.recipe import Recipe
@@ -61,7 +61,8 @@ def test_probabilities_are_calibrated(tmp_path):
 
 def test_a_classifier_comes_back_from_its_folder_and_says_what_it_is(classifier, store, tmp_path):
     folder = classifier.save(tmp_path / "c")
-    assert sorted(path.name for path in folder.iterdir()) == [ARRAYS, CARD]
+    assert sorted(path.name for path in folder.iterdir()) == [ARRAYS, CARD, RECIPE]
+    assert Recipe.from_toml(folder / RECIPE).digest == store.recipes()[0].digest
     again = Classifier.load(folder)
     values = around("cat", 5, seed=1)
     assert (again.probabilities(values) == classifier.probabilities(values)).all()
@@ -90,11 +91,6 @@ def test_predicting_needs_no_scikit_learn(classifier, tmp_path):
     assert done.stdout.strip() == "(2, 3)"
 
 
-def changed(text, old, new):
-    assert old in text
-    return text.replace(old, new)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -111,6 +107,7 @@ def changed(text, old, new):
 def test_a_damaged_card(classifier, tmp_path, old, new, said):
     folder = classifier.save(tmp_path / "c")
     text = (folder / CARD).read_text()
+    assert old in text
     (folder / CARD).write_text(text.replace(old, new, 1))
     with pytest.raises(ModelError, match=said):
         Classifier.load(folder)
@@ -253,6 +250,26 @@ def test_an_items_answer_is_the_mean_at_its_temperature():
     np.testing.assert_allclose(of_item(rows, 0.5), np.square([0.75, 0.25]) / np.square([0.75, 0.25]).sum())
 
 
+def test_a_video_of_many_modest_rows_is_sure(tmp_path):
+    # Rows that say little each, and agree: their mean is as modest as they are, and right far more often.
+    def videos(path, count, seed):
+        rng = np.random.default_rng(seed)
+        rows = {
+            f"/x/{k}/{n}.mp4": 0.3 * CENTERS[k] + rng.normal(size=(30, WIDTH)) for k in CENTERS for n in range(count)
+        }
+        return store_of_rows(path, rows)
+
+    train, test = videos(tmp_path / "a.vf", 20, 0), videos(tmp_path / "b.vf", 60, 1)
+    found = fit(train, read_labels("folders", train))
+    assert found.card.item_temperature < 0.5
+    judged = report(test, read_labels("folders", test), found, split="all")
+    as_they_are = Classifier(found.card.model_copy(update={"item_temperature": 1.0}), found.scorer)
+    modest = report(test, read_labels("folders", test), as_they_are, split="all")
+    assert judged.metrics["top1"].value > judged.rows["top1"].value + 0.2
+    assert judged.metrics["calibration_error"].value < 0.1 < modest.metrics["calibration_error"].value
+    assert judged.metrics["log_loss"].value < modest.metrics["log_loss"].value
+
+
 def test_the_parameter_is_chosen_by_some_of_many_rows(tmp_path):
     rng = np.random.default_rng(0)
     videos = {f"/x/{name}/{n}.mp4": CENTERS[name] + rng.normal(size=(300, WIDTH)) for name in CENTERS for n in range(8)}
@@ -319,6 +336,15 @@ def test_cross_validation_keeps_copies_together(tmp_path):
             contents[f"/x/{name}/{n}-{copy}.png"] = str(n)
     copies = store_of_rows(tmp_path / "s.vf", rows, contents=contents)
     assert cross_validate(copies, read_labels("folders", copies), method="knn").metrics["top1"].value < 0.75
+
+
+def test_the_package_has_its_public_names():
+    import visfeat.classify
+
+    assert visfeat.classify.fit is fit
+    assert all(callable(getattr(visfeat.classify, name)) for name in visfeat.classify.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'predictions'"):
+        visfeat.classify.predictions  # noqa: B018
 
 
 def test_commands(capsys, store, tmp_path):

@@ -13,6 +13,8 @@ from visfeat.classify.learners import Method
 from visfeat.errors import ModelError
 
 CARD, ARRAYS = "classifier.toml", "classifier.safetensors"
+RECIPE = "recipe.toml"
+"""The card's recipe as a file for ``visfeat extract --recipe``."""
 FORMAT = 1
 
 
@@ -71,7 +73,8 @@ class ClassifierCard(BaseModel):
         return self
 
     def save(self, folder: Path) -> None:
-        """Write the card, whole or not at all."""
+        """Write the recipe, then the card, whole or not at all."""
+        (folder / RECIPE).write_text(tomli_w.dumps(self.recipe), "utf-8")
         scratch = folder / f".{CARD}"
         scratch.write_text(tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)), "utf-8")
         scratch.replace(folder / CARD)

@@ -88,7 +88,8 @@ def space_of(store: FeatureStore, classifier: Classifier) -> Space:
         there = "".join(f"\n  {space}" for space in known[:4]) or " no features yet"
         raise UsageError(
             f"{store.path}: the classifier takes rows of recipe {card.recipe_digest} ({card.model}, layer "
-            f"{card.layer}), which the store has not; extract with that recipe, or fit anew; it has:{there}"
+            f"{card.layer}), which the store has not; visfeat extract --recipe takes the recipe.toml that lies beside "
+            f"the card; the store has:{there}"
         )
     if found[0].layer.shape != (card.dimension,):
         raise UsageError(f"{store.path}: {found[0]} has rows of {found[0].layer.shape}, not of ({card.dimension},)")

@@ -15,7 +15,7 @@ from visfeat.errors import UsageError
 if TYPE_CHECKING:
     from visfeat.classify.learners import Method
     from visfeat.classify.predicting import Prediction
-    from visfeat.classify.report import ClassReport
+    from visfeat.classify.reporting import ClassReport
     from visfeat.labels import Labels
     from visfeat.store import FeatureStore
     from visfeat.train.metrics import Interval
@@ -120,8 +120,8 @@ def report(
 ) -> None:
     """Say how well classes are told, each class with its 95% intervals."""
     from visfeat.classify.classifier import Classifier
-    from visfeat.classify.report import cross_validate
-    from visfeat.classify.report import report as judge
+    from visfeat.classify.reporting import cross_validate
+    from visfeat.classify.reporting import report as judge
     from visfeat.store import open_store
 
     opened = open_store(store)
