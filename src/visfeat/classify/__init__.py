@@ -1,7 +1,7 @@
 """Classes from vectors: fitted on labels of a store, predicted for its items, judged on labels kept apart.
 
-``fit`` learns a ``Classifier``, ``predict`` applies it to a store, ``report`` and ``cross_validate`` say how well it does.
-``label_by_classes`` and ``label_by_texts`` name classes without labels. The names are imported when they are first used.
+``fit`` learns a ``Classifier``, ``predict`` applies it to a store, ``report`` and ``cross_validate`` judge it.
+``label_by_classes`` and ``label_by_texts`` name classes without labels. Names are imported when they are first used.
 """
 
 from __future__ import annotations
