@@ -139,19 +139,17 @@ class _Finder:
 
     def _most_voted(self) -> _Line:
         """The line on which most rows of the first lie, each with the weight of its best pair there."""
-        width_s = self._tolerance_s / 1.5
+        width_s = 2 * self._tolerance_s
         weights = 0.25 + (self._alike[self._left, self._right] - self._threshold) / max(1e-6, 1 - self._threshold)
         best, most = _Line(1.0, 0.0), -1.0
         for speed in SPEEDS:
             offsets_s = self._second.start_s[self._right] - speed * self._first.start_s[self._left]
-            least_s = float(offsets_s.min())
-            bins = ((offsets_s - least_s) / width_s).astype(np.int64)
-            votes = _votes(self._left, bins, weights)
-            # Three bins together are as wide as the tolerance to both sides.
-            around = votes + np.append(votes[1:], 0) + np.insert(votes[:-1], 0, 0)
-            peak = int(around.argmax())
-            if around[peak] > most + 1e-9:
-                best, most = _Line(speed, least_s + (peak + 0.5) * width_s), float(around[peak])
+            for phase in (0, 1 / 3, 2 / 3):
+                least_s = float(offsets_s.min()) - phase * width_s
+                votes = _votes(self._left, ((offsets_s - least_s) / width_s).astype(np.int64), weights)
+                peak = int(votes.argmax())
+                if votes[peak] > most + 1e-9:
+                    best, most = _Line(speed, least_s + (peak + 0.5) * width_s), float(votes[peak])
         return best
 
     def _fitted(self, line: _Line) -> _Line:
