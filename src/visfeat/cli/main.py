@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from visfeat.cli.audit import audit
 from visfeat.cli.cache import cache_app
 from visfeat.cli.classify import classify_app
 from visfeat.cli.cluster import cluster
@@ -67,6 +68,7 @@ COMMANDS = (
     cluster,
     map_store,
     sample,
+    audit,
     label,
     watch,
     compare,
