@@ -36,6 +36,7 @@ from visfeat.train.run_card import RunCard
 from visfeat.train.settings import Settings
 
 CALIBRATION_SAMPLES = 300
+_MEASURED: tuple[Split, ...] = ("test", "val", "train")
 _BATCH = 16
 Report = Callable[[str], None]
 
@@ -63,7 +64,7 @@ def export_int8(run: str, out: Path, *, report: Report = lambda _: None) -> Loss
     assert card.input is not None
     known = _KnownSamples(run, card, report)
     graph = logits_graph(packed)
-    measured = next(split for split in ("test", "val", "train") if card.data.splits.get(split))
+    measured = next(split for split in _MEASURED if card.data.splits.get(split))
     samples = known.of(measured)
     before = _scores(run, card, samples, graph)
     small = quantize(graph, known.of("train", most=CALIBRATION_SAMPLES), card.input, packed.card)
@@ -79,8 +80,9 @@ def export_int8(run: str, out: Path, *, report: Report = lambda _: None) -> Loss
 
 def normalized(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     """Samples uint8 ``(N, T, H, W, 3)`` as a graph takes them: float32 ``(N, 3, H, W)``, clips ``(N, 3, T, H, W)``."""
-    values = (pixels / np.float32(255) - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
-    batch = np.ascontiguousarray(np.moveaxis(values, -1, 1))
+    mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
+    values = (pixels.astype(np.float32) / 255 - mean) / std
+    batch: NDArray[np.float32] = np.ascontiguousarray(np.moveaxis(values, -1, 1), np.float32)
     return batch if spec.clip_frames > 1 else batch[:, :, 0]
 
 
