@@ -36,4 +36,4 @@ def draw_boards(boards: Mapping[str, Leaderboard]) -> Figure:
         f"{COLUMNS[name][0]}: {board.train_items:,} train, {board.test_items:,} test, {len(board.classes)} classes"
         for name, board in boards.items()
     )
-    return draw_rows(rows, columns, title="Deep features, hand-made ones, and pixels", line=f"{items}\n{LEGEND}")
+    return draw_rows(rows, columns, title="Deep features, hand-made ones, and pixels", lines=[items, LEGEND])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,15 +24,18 @@ def clusters(values: NDArray[np.float32], count: int, *, seed: int = 0) -> Ints:
     """
     try:
         from sklearn.cluster import KMeans, MiniBatchKMeans
+        from sklearn.exceptions import ConvergenceWarning
         from threadpoolctl import threadpool_limits
     except ModuleNotFoundError:
         raise MissingExtra("clustering (scikit-learn)", extra="use") from None
-    count = min(count, len(np.unique(values, axis=0)))
+    count = min(count, len(values))
     many = len(values) > MANY_ITEMS
     method = MiniBatchKMeans(count, batch_size=4096, n_init=STARTS, random_state=seed) if many else None
     method = method or KMeans(count, n_init=STARTS, random_state=seed)
     # One thread: the number of cores changes no bit, and threads do not wait for each other on a busy machine.
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Of fewer different vectors than classes there are fewer clusters.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return np.asarray(method.fit_predict(values), np.int64)
 
 

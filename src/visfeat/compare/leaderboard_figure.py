@@ -62,7 +62,7 @@ def draw_leaderboard(board: Leaderboard, *, title: str = "", metrics: Sequence[s
     columns: list[Column] = [(TITLES[name], [entry.metrics[name] for entry in entries]) for name in shown]
     alike = 1 < len(entries) <= _MOST_ALIKE
     figure = draw_rows(
-        rows, columns, title=title or "Leaderboard", line=f"{board.summary}; {LEGEND}",
+        rows, columns, title=title or "Leaderboard", lines=[board.summary, LEGEND],
         beside_in=len(entries) * _ROW_IN + 0.6 if alike else 0.0,
     )  # fmt: skip
     if alike:
@@ -71,9 +71,12 @@ def draw_leaderboard(board: Leaderboard, *, title: str = "", metrics: Sequence[s
 
 
 def draw_rows(
-    rows: Sequence[Row], columns: Sequence[Column], *, title: str, line: str, beside_in: float = 0.0
+    rows: Sequence[Row], columns: Sequence[Column], *, title: str, lines: Sequence[str], beside_in: float = 0.0
 ) -> Figure:
-    """Names at the left, columns of dots beside them; ``beside_in`` inches stay free at the right."""
+    """Names at the left, columns of dots beside them; at most two lines under the title.
+
+    ``beside_in`` inches stay free at the right. Raises MissingExtra without matplotlib.
+    """
     width_in = _NAMES_IN + len(columns) * _COLUMN_IN + max(0.2, beside_in)
     height_in = _TOP_IN + len(rows) * _ROW_IN + _BOTTOM_IN
     figure = new_figure(width_in, height_in)
@@ -93,7 +96,9 @@ def draw_rows(
             place = (left_in / width_in, 1 - (middle_in + shift_in) / height_in)
             figure.text(*place, text, fontsize=size, color=color, va="center", parse_math=False)
     figure.text(0.2 / width_in, 1 - 0.34 / height_in, printable(title), fontsize=14, color=INK, parse_math=False)
-    figure.text(0.2 / width_in, 1 - 0.6 / height_in, printable(line), fontsize=8.5, color=FAINT, parse_math=False)
+    for number, line in enumerate(lines):
+        place = (0.2 / width_in, 1 - (0.59 + 0.19 * number) / height_in)
+        figure.text(*place, printable(line), fontsize=8.5, color=FAINT, parse_math=False)
     return figure
 
 
@@ -123,6 +128,7 @@ def _draw_dots(axes: Axes, numbers: Sequence[Interval | None], colors: Sequence[
         )
     axes.set_ylim(len(numbers) - 0.5, -0.5)
     axes.set_xlim(*_limits(numbers))
+    axes.locator_params(axis="x", nbins=4)
     axes.set_yticks(range(len(numbers)), [""] * len(numbers))
     axes.grid(axis="both", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)

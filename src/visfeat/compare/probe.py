@@ -12,9 +12,10 @@ from visfeat.errors import MissingExtra
 from visfeat.train.data.splits import Unit, split_units
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""C of scikit-learn, divided by nothing: the values that are tried, from strong regularization to weak."""
+"""What scikit-learn calls C: the values that are tried, from strong regularization to weak."""
 HELD_OUT = 0.2
 MOST_STEPS = 300
+_BLOCK_ROWS = 1024
 
 Vectors = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -42,8 +43,16 @@ def standardized(train: Vectors, test: Vectors) -> tuple[NDArray[np.float32], ND
     """Each column with mean 0 and standard deviation 1 over the training items; one that never changes becomes 0."""
     mean, scale = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
     factor = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 1e-9 * (1 + np.abs(mean)))
-    first, second = ((np.asarray(one, np.float64) - mean) * factor for one in (train, test))
-    return first.astype(np.float32), second.astype(np.float32)
+    return _scaled(train, mean, factor), _scaled(test, mean, factor)
+
+
+def _scaled(values: Vectors, mean: Vectors, factor: Vectors) -> NDArray[np.float32]:
+    """``(values - mean) * factor`` in float64, a block of rows at a time."""
+    scaled = np.empty(values.shape, np.float32)
+    for start in range(0, len(values), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        scaled[part] = (values[part] - mean) * factor
+    return scaled
 
 
 def _in_their_span(train: NDArray[np.float32], test: NDArray[np.float32]) -> tuple[Any, Any]:
