@@ -230,12 +230,12 @@ def _at(found: Features | dict[str, Features], at_s: float, said: str) -> Vector
 
 
 def _row_at(features: Features, at_s: float, said: str) -> Vectors:
-    inside = np.flatnonzero((features.start_s <= at_s) & (at_s < features.end_s))
-    if not len(inside):
-        raise UsageError(
-            f"{said}: no row stands for it; they go from {features.start_s[0]:g} to {features.end_s[-1]:g} s"
-        )
-    row: Vectors = features.values[inside[0]]
+    """The last row that begins by then, as long as the rows go on."""
+    begun = np.flatnonzero(features.start_s <= at_s)
+    last_s = features.end_s.max()
+    if not len(begun) or at_s >= last_s:
+        raise UsageError(f"{said}: no row stands for it; they go from {features.start_s[0]:g} to {last_s:g} s")
+    row: Vectors = features.values[begun[-1]]
     return row
 
 
