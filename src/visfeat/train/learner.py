@@ -25,6 +25,8 @@ class Learner(pl.LightningModule):
 
     monitor: tuple[str, str]
     """The number whose best epoch is kept, and whether that is its "max" or "min"."""
+    log_every_steps: int = 1
+    """How often the loss of a step is logged."""
     earlier_s: float
     """Seconds that this run was trained by processes before this one."""
 
@@ -57,7 +59,7 @@ class Learner(pl.LightningModule):
             raise self._stray(f"the loss is {value}")
         self._losses.append(value)
         # Lightning's bookkeeping of a logged number can cost more than a small network's step.
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        if (self.global_step + 1) % self.log_every_steps == 0:
             self.log("train_loss", value, on_step=True, on_epoch=False)
         return loss
 

@@ -23,6 +23,8 @@ from visfeat.train.settings import Settings
 
 _DEVICES = "there are auto, cpu, cuda, cuda:N and mps"
 CHECKPOINTS, LOGS = "checkpoints", "logs"
+MOST_STEPS = 50
+"""From one logged loss to the next."""
 LAST, BEST = "last", "best"
 _PRECISION = {"f32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 _LIBRARIES = ("pytorch_lightning", "lightning_fabric")
@@ -71,7 +73,8 @@ def fit(
     checkpoints = _checkpoints(settings, folder / CHECKPOINTS, monitor)
     callbacks = [*checkpoints, *_stopping(settings, monitor), _Lines(settings, report)]
     with _quiet(), _memory(settings):
-        trainer = _trainer(settings, folder, callbacks, batches=len(train), bar=bar)
+        module.log_every_steps = max(1, min(MOST_STEPS, len(train)))
+        trainer = _trainer(settings, folder, callbacks, log_every_steps=module.log_every_steps, bar=bar)
         train.rank, train.world = trainer.global_rank, trainer.world_size
         train.at_step(lambda: trainer.global_step)
         resumed = _resumed(folder / CHECKPOINTS)
@@ -94,11 +97,14 @@ def fit(
     )
 
 
-def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], *, batches: int, bar: bool) -> pl.Trainer:
-    """Lightning's, as the settings say; ``batches`` an epoch has. Raises UsageError as ``accelerator_of`` does."""
+def _trainer(
+    settings: Settings, folder: Path, callbacks: list[Callback], *, log_every_steps: int, bar: bool
+) -> pl.Trainer:
+    """Lightning's, as the settings say; raises UsageError as ``accelerator_of`` does."""
     accelerator, devices = accelerator_of(settings)
     # Deterministic functions are asked for below; that new memory is filled too would only cost time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    deterministic: Any = torch.utils.deterministic
+    deterministic.fill_uninitialized_memory = False
     return pl.Trainer(
         accelerator=accelerator,
         devices=devices,
@@ -107,7 +113,7 @@ def _trainer(settings: Settings, folder: Path, callbacks: list[Callback], *, bat
         gradient_clip_val=settings.clip_norm,
         callbacks=callbacks,
         logger=loggers(settings, folder / LOGS),
-        log_every_n_steps=max(1, min(50, batches)),
+        log_every_n_steps=log_every_steps,
         enable_progress_bar=bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
