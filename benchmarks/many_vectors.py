@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.dedupe.pairs import pairs_above
+from visfeat.dedupe.neighbors import near_pairs
+from visfeat.dedupe.pairs import bounded
 
 SCENES_A_THOUSAND = 20
 COPIES_A_THOUSAND = 10
@@ -23,7 +24,7 @@ def measure_vectors(number: int, dimension: int, *, threshold: float = THRESHOLD
     values, copies = clustered(number, dimension, seed=0)
     made_s = time.monotonic() - started
     started = time.monotonic()
-    pairs = pairs_above(values, threshold)
+    pairs = near_pairs(values, threshold)
     seconds = time.monotonic() - started
     found = set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
     planted = [(int(first), int(second)) for first, second in copies]
@@ -31,6 +32,7 @@ def measure_vectors(number: int, dimension: int, *, threshold: float = THRESHOLD
         "vectors": number,
         "dimension": dimension,
         "threshold": threshold,
+        "by_bound": bounded(values, values, threshold),
         "seconds": round(seconds, 1),
         "making_them_s": round(made_s, 1),
         "pairs": len(pairs),
@@ -52,7 +54,7 @@ def clustered(number: int, dimension: int, *, seed: int) -> tuple[NDArray[np.flo
     for start in range(0, number, _PART):
         part = values[start : start + _PART]
         own = random.gamma(0.5, 1, part.shape) * scale
-        part[:] = 0.6 * scenes[random.integers(len(scenes), size=len(part))] + 0.4 * own
+        part[:] = 0.5 * scenes[random.integers(len(scenes), size=len(part))] + 0.5 * own
     count = number * COPIES_A_THOUSAND // 1000
     chosen = random.permutation(number)[: 2 * count].reshape(-1, 2)
     noise = np.abs(random.normal(size=(count, dimension))) * scale

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from visfeat.dedupe.contents import Pictures
 from visfeat.dedupe.found import Group, Member
 from visfeat.dedupe.groups import stars
-from visfeat.dedupe.pairs import Pairs, pairs_above
+from visfeat.dedupe.neighbors import near_pairs
+from visfeat.dedupe.pairs import Pairs
 
 
 def alike(
@@ -22,20 +23,20 @@ def alike(
     ``mirrors``: the new pictures' rows in a mirror, float32 ``(N, D)``. Returns the pairs and which of them show the
     same in a mirror only, bool ``(P,)``.
     """
-    straight = [pairs_above(new.values, threshold)]
+    straight = [near_pairs(new.values, threshold)]
     if known is not None:
         straight.append(_against(new.values, known, threshold))
     if mirrors is None:
         found = Pairs.joined(straight)
         return found, np.zeros(len(found), bool)
-    turned = [_folded(pairs_above(mirrors, threshold, others=new.values))]
+    turned = [_folded(near_pairs(mirrors, threshold, others=new.values))]
     if known is not None:
         turned.append(_against(mirrors, known, threshold))
     return _either(Pairs.joined(straight), Pairs.joined(turned))
 
 
 def _against(values: NDArray[np.float32], known: Pictures, threshold: float) -> Pairs:
-    found = pairs_above(values, threshold, others=known.values)
+    found = near_pairs(values, threshold, others=known.values)
     return Pairs(found.first, found.second + len(values), found.cosine)
 
 

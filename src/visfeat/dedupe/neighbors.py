@@ -1,16 +1,26 @@
-"""Pairs among very many rows by an approximate index: nearly all of them, at a small part of the cost."""
+"""Pairs among rows of any number: exact where that takes minutes, by an approximate index where it would take hours."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.dedupe.pairs import ROUNDING, Longs, Pairs, Rows
+from visfeat.dedupe.pairs import ROUNDING, Longs, Pairs, Rows, bounded, pairs_above
 from visfeat.search.index import VectorIndex, build_index
 
 FEW, MANY = 16, 1024
 """So many neighbors are asked for at first; where all of them are alike, four times as many, up to the second."""
 _BLOCK_ROWS = 4096
+EXACT_PAIRS = 10**11
+"""Up to so many pairs are all compared, with 512 values a row a quarter of an hour on two cores; more only by bound."""
+
+
+def near_pairs(values: Rows, threshold: float, *, others: Rows | None = None) -> Pairs:
+    """What ``pairs_above`` gives; of very many rows that no cheap bound tells apart nearly all of it, by an index."""
+    right = values if others is None else others
+    if len(values) * len(right) <= EXACT_PAIRS or bounded(values, right, threshold):
+        return pairs_above(values, threshold, others=others)
+    return pairs_by_index(values, threshold, others=others)
 
 
 def pairs_by_index(values: Rows, threshold: float, *, others: Rows | None = None) -> Pairs:

@@ -22,8 +22,8 @@ SIFTED_PAIRS = 16384**2
 """From so many pairs on the bound is worth its preparation."""
 _SAMPLE_ROWS = 1024
 _DIRECTIONS = (31, 63, 127, 255)
-_MAY_PASS = 0.002
-"""The bound is used where it lets at most this part of all pairs pass."""
+_GATHER = 8.0
+"""What a product of two gathered rows costs, in products of rows in a block."""
 _SLACK = 1e-4
 """What rounding may take from a bound."""
 ROUNDING = 1e-6
@@ -128,21 +128,37 @@ def _where(pairs: Pairs, wanted: NDArray[np.bool_]) -> Pairs:
     return Pairs(pairs.first[wanted], pairs.second[wanted], pairs.cosine[wanted])
 
 
+def bounded(values: Rows, right: Rows, threshold: float) -> bool:
+    """Whether a bound rules out nearly all pairs, so that comparing very many rows takes minutes, not hours."""
+    return _axes(values, right, threshold) is not None
+
+
 def _sieve(values: Rows, right: Rows, threshold: float) -> _Sieve | None:
-    """The cheapest bound that rules out nearly all pairs, judged by a sample; None where none does."""
+    """The cheapest bound, None where the whole product costs about as little."""
+    axes = _axes(values, right, threshold)
+    if axes is None:
+        return None
+    left = _bounding(values, axes)
+    return _Sieve(left, left if right is values else _bounding(right, axes))
+
+
+def _axes(values: Rows, right: Rows, threshold: float) -> Rows | None:
+    """The directions whose bound costs least with what it lets pass of a sample; None where none saves half."""
     random = np.random.default_rng(0)
-    sample = values[np.sort(random.choice(len(values), min(len(values), _SAMPLE_ROWS), replace=False))]
-    other = right[np.sort(random.choice(len(right), min(len(right), _SAMPLE_ROWS), replace=False))]
+    sample, other = (
+        rows[np.sort(random.choice(len(rows), min(len(rows), _SAMPLE_ROWS), replace=False))] for rows in (values, right)
+    )
     directions = _principal(np.concatenate([sample, other]))
+    dimension = values.shape[1]
+    best, least_cost = None, dimension / 2
     for number in _DIRECTIONS:
-        if 2 * (number + 1) > values.shape[1]:
-            return None
         axes = directions[:number]
         bound = _bounding(sample, axes) @ _bounding(other, axes).T
-        if (bound >= threshold - ROUNDING - _SLACK).mean() <= _MAY_PASS:
-            left = _bounding(values, axes)
-            return _Sieve(left, left if right is values else _bounding(right, axes))
-    return None
+        passing = float((bound >= threshold - ROUNDING - _SLACK).mean())
+        cost = number + 1 + passing * _GATHER * dimension
+        if cost < least_cost:
+            best, least_cost = axes, cost
+    return best
 
 
 def _principal(sample: Rows) -> Rows:
