@@ -1,6 +1,6 @@
 """Deep features against hand-made ones and raw pixels, on real pictures, by ``visfeat compare``.
 
-    python -m benchmarks.leaderboard FOLDER [--train 3000] [--test 2000] [--picture docs/images/leaderboard.png]
+    python -m benchmarks.leaderboard FOLDER [--train 1500] [--test 1000] [--picture docs/images/leaderboard.png]
 
 Three sets of pictures, each written as PNG files and extracted into a store, a recipe at a time, so that each speed is
 its own: Fashion-MNIST (the first ``--train`` and ``--test`` pictures of its two splits), scikit-learn's digits, and
@@ -141,11 +141,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="gets pictures and stores; what is there is not made again")
     parser.add_argument("--data", type=Path, default=DEBIAN, help="the folder of Fashion-MNIST's IDX files")
-    parser.add_argument("--train", type=int, default=3000)
-    parser.add_argument("--test", type=int, default=2000)
+    parser.add_argument("--train", type=int, default=1500)
+    parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=12, help="of the CNN; 0 leaves it out")
     parser.add_argument(
-        "--words-from", type=int, default=300, help="pictures that SIFT's vocabularies are learned from"
+        "--words-from", type=int, default=200, help="pictures that SIFT's vocabularies are learned from"
     )
     parser.add_argument("--picture", type=Path, default=PICTURE)
     parser.add_argument("--json", type=Path)
