@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from visfeat.borders import without_border
 from visfeat.card import InputSpec
 from visfeat.errors import BrokenMedia
 from visfeat.flow.field import FlowEstimator
@@ -34,15 +35,17 @@ REDUCTION_MARGIN = 4
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Turns frames into model input: mirror, cut out ``crop``, resize, cut or pad to the input's size."""
+    """Turns frames into model input: trim, mirror, cut out ``crop``, resize, cut or pad to the input's size."""
 
     spec: InputSpec
     crop: tuple[float, float, float, float] | None = None
     method: Method = "fast"
     crops: int | None = None
     """How many views of a picture the network sees (``visfeat.views``); None is the center alone."""
+    trim: bool = False
+    """Whether borders of one color are cut off first."""
     mirror: bool = False
-    """Whether left and right are exchanged first."""
+    """Whether left and right are exchanged then."""
     flow: FlowEstimator | None = None
     """How flow is estimated for a network that sees it; ``extraction.flow`` does so from one frame to the next."""
 
@@ -88,7 +91,9 @@ class Preprocessor:
         return self._padded(picture, geometry) if reaches_over else self._resized(picture, geometry)
 
     def looked_at(self, picture: Picture) -> Picture:
-        """The part of an upright picture that counts, in the mirror where that is asked for."""
+        """The part of an upright picture that counts: trimmed, mirrored and cut out as asked."""
+        if self.trim:
+            picture = np.ascontiguousarray(without_border(picture))
         if self.mirror:
             picture = np.ascontiguousarray(picture[:, ::-1])
         return picture if self.crop is None else cut(picture, self.crop)

@@ -43,7 +43,7 @@ COPIES = "visfeat/copies"
 An early layer of a small input, which says what is where and not what it means: copies are found with twice the recall
 of the network's last layer, among pictures that show the same kind of thing (benchmarks/copies.py).
 """
-_COPIES: dict[str, Any] = {"fit": "squash", "normalize": True, "fps": 2, "dtype": "float16"}
+_COPIES: dict[str, Any] = {"fit": "squash", "trim": True, "normalize": True, "fps": 2, "dtype": "float16"}
 _COPIES_NETWORK: dict[str, Any] = {"size": 48, "layers": ("blocks.2",), "pool": "flatten"}
 """Of the bundled network; of another model its own layer and size are taken."""
 

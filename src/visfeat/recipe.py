@@ -94,6 +94,8 @@ class Recipe(BaseModel):
     fit: Fit | None = None
     crop: tuple[float, float, float, float] | None = None
     """x, y, width, height of the part that is looked at: pixels, or fractions where all are <= 1."""
+    trim: bool | None = None
+    """True: borders of one color around a picture (letterbox bars, margins) are cut off first."""
     mirror: bool | None = None
     """True: the picture is seen in a mirror, left and right exchanged, before anything else is done with it."""
     interpolation: Interpolation | None = None

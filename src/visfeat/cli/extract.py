@@ -91,6 +91,9 @@ def extract(
     mean: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
     std: Annotated[str | None, Option(help="r,g,b of 0 to 1.", rich_help_panel=PICTURE)] = None,
     crops: Annotated[str | None, Option(help="center, 3, 5 or 10 views.", rich_help_panel=PICTURE)] = None,
+    trim: Annotated[
+        bool, Option("--trim", help="Cut off borders of one color first.", rich_help_panel=PICTURE)
+    ] = False,
     mirror: Annotated[
         bool, Option("--mirror", help="See pictures in a mirror, left for right.", rich_help_panel=PICTURE)
     ] = False,
@@ -158,6 +161,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "consecutive": given["clip_frames"] or None,
         "crop": numbers(given["crop"], 4, option="--crop"),
         "crops_apart": given["crops_apart"] or None,
+        "trim": given["trim"] or None,
         "mirror": given["mirror"] or None,
         "input": given["input_"],
         "mean": numbers(given["mean"], 3, option="--mean"),

@@ -83,6 +83,7 @@ class Prepared:
             crop=recipe.crop,
             method=recipe.preprocess,
             crops=recipe.crops,
+            trim=bool(recipe.trim),
             mirror=bool(recipe.mirror),
             flow=self.flow,
         )
@@ -164,6 +165,7 @@ def resolve(recipe: Recipe, card: ModelCard, *, engine: str, device: str) -> Rec
         input_size_px=spec.size_px,
         input_resize_px=spec.resize_px,
         crops_apart=recipe.crops_apart or None,
+        trim=recipe.trim or None,
         mirror=recipe.mirror or None,
         engine=engine,
         device=device.partition(":")[0],

@@ -32,7 +32,7 @@ def open_module(recipe: Recipe) -> OpenModel:
         raise UsageError(f"{model.card.name}: sees optical flow; only networks that see pixels are shown so")
     resolved = resolve(recipe.but(input=None), model.card, engine="torch", device="cpu")
     preprocess = Preprocessor(
-        model.card.input, crop=recipe.crop, method=recipe.preprocess, mirror=bool(recipe.mirror)
+        model.card.input, crop=recipe.crop, method=recipe.preprocess, mirror=bool(recipe.mirror), trim=bool(recipe.trim)
     )
     return OpenModel(model, resolved, preprocess)
 
