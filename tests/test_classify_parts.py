@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from visfeat.classify.choosing import choose
 from visfeat.classify.folds import NEVER_HELD_OUT, deal, drawn
 from visfeat.classify.learners import KnnLearner, LinearLearner, Task
-from visfeat.classify.scorers import VOTE_TEMPERATURE, KnnScorer, nearest_rows
+from visfeat.classify.scorers import VOTE_TEMPERATURE, KnnScorer
 from visfeat.classify.temperature import at_temperature, fit_temperature, log_loss
 
 
@@ -113,16 +113,6 @@ def test_knn_votes_are_scikit_learns(k):
     ).fit(own.values, own.codes)
     expected = np.log(reference.predict_proba(queries) + 1 / (3 * (k + 1)))
     np.testing.assert_allclose(scorer.scores(queries), expected, atol=1e-4)
-
-
-def test_nearest_rows_are_those_of_a_full_sort():
-    rng = np.random.default_rng(0)
-    vectors, queries = (rng.normal(size=(n, 5)).astype(np.float32) for n in (300, 70))
-    indices, cosines = nearest_rows(vectors, queries, 9)
-    products = queries @ vectors.T
-    np.testing.assert_array_equal(indices, np.argsort(-products, axis=1)[:, :9])
-    np.testing.assert_allclose(cosines, np.sort(products, axis=1)[:, ::-1][:, :9], rtol=1e-6)
-    assert nearest_rows(vectors[:4], queries, 9)[0].shape == (70, 4)
 
 
 def test_a_vector_of_zeros_has_an_answer_too():

@@ -11,9 +11,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.classify.scorers import KnnScorer, LinearScorer, Scorer, nearest_rows, vote_scores
+from visfeat.classify.scorers import KnnScorer, LinearScorer, Scorer, vote_scores
 from visfeat.errors import MissingExtra
 from visfeat.pool import unit_length
+from visfeat.search.index import ExactIndex
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -150,7 +151,8 @@ class KnnLearner:
     def scores(self, train: Bools, held_out: Bools) -> NDArray[np.float64]:
         """See ``Learner.scores``; the neighbors are found once for all k."""
         sizes = tuple(int(k) for k in self.parameters)
-        indices, cosines = nearest_rows(self._rows[train], self._rows[held_out], max(sizes))
+        rows = self._rows[train]
+        indices, cosines = ExactIndex(rows).search(self._rows[held_out], min(max(sizes), len(rows)))
         return vote_scores(self._task.codes[train][indices], cosines, self._task.classes, sizes)
 
     def learn(self, parameter: float) -> KnnScorer:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visfeat.pool import unit_length
+from visfeat.search.index import ExactIndex
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 
 VOTE_TEMPERATURE = 0.07
 """Of a neighbor's vote ``exp(cosine / 0.07)``, as Wu, Xiong, Yu and Lin (CVPR 2018) and many since have it."""
-_BLOCK_VALUES = 16 * 2**20
 
 
 class Scorer(Protocol):
@@ -73,33 +73,16 @@ class KnnScorer:
     def scores(self, values: Floats) -> NDArray[np.float64]:
         """See ``Scorer.scores``."""
         codes = np.repeat(np.arange(len(self.counts)), self.counts)
-        indices, cosines = nearest_rows(self.vectors, unit_length(np.asarray(values, np.float32)), self.k)
+        indices, cosines = self._index.search(np.asarray(values, np.float32), min(self.k, len(self.vectors)))
         return np.asarray(vote_scores(codes[indices], cosines, len(self.counts), (self.k,))[0])
 
     def arrays(self) -> Mapping[str, NDArray[np.float32]]:
         """See ``Scorer.arrays``."""
         return {"vectors": self.vectors}
 
-
-def nearest_rows(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int
-) -> tuple[Ints, NDArray[np.float32]]:
-    """The k rows of ``vectors`` (N, D) nearest to each of ``queries`` (n, D), all of unit length, in flat memory.
-
-    Returns indices int64 and cosines float32, both ``(n, min(k, N))``, the nearest first.
-    """
-    k = min(k, len(vectors))
-    indices = np.empty((len(queries), k), np.int64)
-    cosines = np.empty((len(queries), k), np.float32)
-    rows = max(1, _BLOCK_VALUES // max(1, len(vectors)))
-    for start in range(0, len(queries), rows):
-        block = queries[start : start + rows] @ vectors.T
-        found = np.argpartition(-block, k - 1, axis=1)[:, :k] if k < len(vectors) else np.argsort(-block, axis=1)
-        near = np.take_along_axis(block, found, axis=1)
-        order = np.lexsort((found, -near), axis=1)
-        indices[start : start + rows] = np.take_along_axis(found, order, axis=1)
-        cosines[start : start + rows] = np.take_along_axis(near, order, axis=1)
-    return indices, cosines
+    @cached_property
+    def _index(self) -> ExactIndex:
+        return ExactIndex(self.vectors)
 
 
 def vote_scores(codes: Ints, cosines: NDArray[np.float32], classes: int, sizes: tuple[int, ...]) -> NDArray[np.float64]:
