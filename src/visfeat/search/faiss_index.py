@@ -75,4 +75,6 @@ class FaissIndex:
             index = faiss.read_index(str(folder / _FILE), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
         except RuntimeError as error:
             raise ValueError(str(error).partition("\n")[0]) from None
+        # 32 threads a search that read ahead cost more than they gain: what is searched often is in memory.
+        faiss.downcast_InvertedLists(index.invlists).prefetch_nthread = 0
         return cls(index, np.load(folder / _IDS))
