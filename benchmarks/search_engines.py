@@ -16,6 +16,9 @@ M, BUILD_EFFORT = 16, 128
 """Of graphs: neighbors of a node, and candidates while it is built."""
 
 
+_PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+
+
 class Engine(Protocol):
     """An index that can be measured."""
 
@@ -40,21 +43,24 @@ class Exact:
     efforts: Sequence[int] = (0,)
 
     def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
         from visfeat.search.index import ExactIndex
 
         np.save(folder / "rows.npy", values)
         self._index = ExactIndex(values)
 
     def search(self, queries: Vectors, k: int, effort: int) -> Indices:  # noqa: ARG002
+        """The nearest rows."""
         return self._index.search(queries, k)[0]
 
 
 class Inverted:
     """visfeat's inverted file."""
 
-    efforts: Sequence[int] = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+    efforts: Sequence[int] = _PROBES
 
     def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
         from visfeat.search.inverted import InvertedIndex
 
         self._index = InvertedIndex.build(values)
@@ -62,6 +68,24 @@ class Inverted:
         np.save(folder / "centers.npy", self._index.centers)
 
     def search(self, queries: Vectors, k: int, effort: int) -> Indices:
+        """The nearest rows."""
+        return self._index.search(queries, k, probes=effort)[0]
+
+
+class Indexed:
+    """visfeat's index, as ``visfeat index`` builds it."""
+
+    efforts: Sequence[int] = _PROBES
+
+    def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
+        from visfeat.search.faiss_index import FaissIndex
+
+        FaissIndex.build(values).save(folder)
+        self._index = FaissIndex.open(folder)
+
+    def search(self, queries: Vectors, k: int, effort: int) -> Indices:
+        """The nearest rows."""
         return self._index.search(queries, k, probes=effort)[0]
 
 
@@ -72,6 +96,7 @@ class Faiss:
         self._words, self.efforts, self._set_effort = words, efforts, set_effort
 
     def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
         import faiss
 
         words = self._words.format(lists=lists_for(len(values)))
@@ -83,6 +108,7 @@ class Faiss:
         faiss.write_index(self._index, str(folder / "faiss.index"))
 
     def search(self, queries: Vectors, k: int, effort: int) -> Indices:
+        """The nearest rows."""
         self._set_effort(self._index, effort)
         found: Indices = self._index.search(queries, k)[1]
         return found
@@ -97,8 +123,10 @@ def _set_graph_effort(index: Any, effort: int) -> None:
 
 
 def _set_refined(index: Any, effort: int) -> None:
+    import faiss
+
     index.k_factor = 16
-    index.base_index.nprobe = effort
+    faiss.extract_index_ivf(index).nprobe = effort
 
 
 class Usearch:
@@ -110,6 +138,7 @@ class Usearch:
         self._dtype = dtype
 
     def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
         from usearch.index import Index
 
         self._index = Index(
@@ -119,6 +148,7 @@ class Usearch:
         self._index.save(str(folder / "index.usearch"))
 
     def search(self, queries: Vectors, k: int, effort: int) -> Indices:
+        """The nearest rows."""
         self._index.expansion_search = effort
         return np.asarray(self._index.search(queries, k).keys, np.int64).reshape(len(queries), -1)
 
@@ -129,6 +159,7 @@ class Hnswlib:
     efforts: Sequence[int] = (10, 16, 32, 64, 128, 256, 512, 1024, 2048)
 
     def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
         import hnswlib
 
         self._index = hnswlib.Index(space="ip", dim=values.shape[1])
@@ -137,6 +168,7 @@ class Hnswlib:
         self._index.save_index(str(folder / "index.hnsw"))
 
     def search(self, queries: Vectors, k: int, effort: int) -> Indices:
+        """The nearest rows."""
         self._index.set_ef(max(effort, k))
         return np.asarray(self._index.knn_query(queries, k)[0], np.int64)
 
@@ -147,6 +179,7 @@ class Lance:
     efforts: Sequence[int] = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
     def build(self, values: Vectors, folder: Path) -> None:
+        """Index and save."""
         import lance
         import pyarrow as pa
 
@@ -157,6 +190,7 @@ class Lance:
         self._dataset = lance.dataset(str(folder / "t.lance"))
 
     def search(self, queries: Vectors, k: int, effort: int) -> Indices:
+        """The nearest rows."""
         found = []
         for query in queries:
             nearest = {"column": "vector", "q": query, "k": k, "nprobes": effort, "refine_factor": 10}
@@ -165,10 +199,10 @@ class Lance:
         return np.array(found)
 
 
-_PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 ENGINES: dict[str, Callable[[], Engine]] = {
     "visfeat exact": Exact,
-    "visfeat inverted": Inverted,
+    "visfeat index": Indexed,
+    "visfeat without faiss": Inverted,
     "faiss flat": lambda: Faiss("Flat", (0,), lambda index, effort: None),  # noqa: ARG005
     "faiss IVF": lambda: Faiss("IVF{lists},Flat", _PROBES, _set_probes),
     "faiss IVF PQ refined": lambda: Faiss("IVF{lists},PQ128x4fs,RFlat", _PROBES, _set_refined),
