@@ -36,6 +36,7 @@ from visfeat.cli.samples import samples
 from visfeat.cli.search import search
 from visfeat.cli.shots import shots
 from visfeat.cli.show import show_app
+from visfeat.cli.summarize import summarize
 from visfeat.cli.train import train
 from visfeat.cli.vocabulary import vocabulary
 from visfeat.cli.watch import watch
@@ -69,6 +70,7 @@ COMMANDS = (
     map_store,
     sample,
     audit,
+    summarize,
     label,
     watch,
     compare,
