@@ -69,6 +69,16 @@ def test_a_sheet_holds_its_pictures_and_moments(tmp_path):
     assert re.findall(r"https?://", path.read_text("utf-8")) == []
 
 
+def test_many_moments_of_a_video_are_each_its_own_frame(tmp_path):
+    rate = Fraction(30000, 1001)
+    video = uri_of(write_numbered(tmp_path / "v.mp4", 30, rate=rate))
+    frames = [17, 3, 29, 3, 0]
+    tiles = [Tile(video, float(index / rate), "") for index in frames] + [Tile(video, 9.0, "")]
+    page = outline_of(save_html_sheet(tmp_path / "s.html", [Section("moments", tiles)], title="t"))
+    assert [number_in(picture) for picture in pictures_in(page)] == frames
+    assert "no frame is on display at 9 s" in "".join(page.words)
+
+
 def test_names_and_reasons_are_text_and_never_markup(tmp_path):
     odd = "/no/<script>alert('1')</script> & \"x\"\n.png"
     tiles = [Tile(odd, None, "<b>bold</b>")]

@@ -6,7 +6,9 @@ import base64
 import html
 import io
 import os
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from PIL import Image
 from visfeat.errors import MediaError, StoreError
 from visfeat.media.item import path_of
 from visfeat.show.contact_sheet import Tile
-from visfeat.show.thumbnail import thumbnail
+from visfeat.show.thumbnail import thumbnail, thumbnails
+
+Moments = dict[tuple[str, float], Image.Image]
+"""URI and moment -> picture."""
 
 _PICTURE_PX = (320, 240)
 _QUALITY = 82
@@ -70,31 +75,48 @@ def save_html_sheet(path: str | os.PathLike[str], sections: Sequence[Section], *
 
 
 def _write_section(file: io.TextIOBase, section: Section) -> None:
-    """Picture after picture, so that a sheet of any length needs the memory of one."""
+    """Picture after picture, so that a long sheet needs little memory; a video is decoded once for all its moments."""
     file.write(f"<section>\n<h2>{_text(section.title)}</h2>\n")
     if section.note:
         file.write(f"<p>{_text(section.note)}</p>\n")
     file.write("<div class='tiles'>\n")
+    moments = _moments(section.tiles)
     for tile in section.tiles:
-        file.write(_figure(tile))
+        file.write(_figure(tile, moments))
     file.write("</div>\n</section>\n")
 
 
-def _figure(tile: Tile) -> str:
+def _moments(tiles: Sequence[Tile]) -> Moments:
+    """The pictures of the videos that several tiles show."""
+    by_video: dict[str, set[float]] = defaultdict(set)
+    for tile in tiles:
+        if tile.at_s is not None and tile.picture is None:
+            by_video[tile.uri].add(tile.at_s)
+    found: Moments = {}
+    for uri, moments_s in by_video.items():
+        if len(moments_s) > 1:
+            with suppress(MediaError):  # said where each picture would stand
+                pictures = thumbnails(uri, moments_s, _PICTURE_PX)
+                found |= {(uri, at_s): picture for at_s, picture in pictures.items()}
+    return found
+
+
+def _figure(tile: Tile, moments: Moments) -> str:
     name = _text(os.path.basename(path_of(tile.uri)) or tile.uri)
     address = _address(tile)
     shown = f"<a href='{_text(address)}'>{name}</a>" if address else name
     kind = " class='query'" if tile.is_query else ""
     return (
-        f"<figure{kind} title='{_text(tile.uri)}'><div class='picture'>{_picture(tile)}</div>"
+        f"<figure{kind} title='{_text(tile.uri)}'><div class='picture'>{_picture(tile, moments)}</div>"
         f"<figcaption>{shown}<small>{_text(tile.line)}</small></figcaption></figure>\n"
     )
 
 
-def _picture(tile: Tile) -> str:
+def _picture(tile: Tile, moments: Moments) -> str:
     """The picture as JPEG inside the page, or why there is none."""
     try:
-        picture = tile.picture or thumbnail(tile.uri, tile.at_s, _PICTURE_PX)
+        known = tile.picture or (None if tile.at_s is None else moments.get((tile.uri, tile.at_s)))
+        picture = known or thumbnail(tile.uri, tile.at_s, _PICTURE_PX)
     except MediaError as error:
         return f"<span>{_text(str(error))}</span>"
     small = picture.convert("RGB")
