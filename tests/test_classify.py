@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 
 import numpy as np
@@ -77,18 +79,27 @@ def test_a_classifier_comes_back_from_its_folder_and_says_what_it_is(classifier,
         classifier.save(tmp_path / "mine")
 
 
-def test_predicting_needs_no_scikit_learn(classifier, tmp_path):
-    import subprocess
-    import sys
+def without_scikit_learn(code):
+    """Run code in an interpreter that has neither scikit-learn nor what comes with it."""
+    hidden = "import sys\nfor name in ('sklearn', 'scipy', 'threadpoolctl'): sys.modules[name] = None\n"
+    return subprocess.run([sys.executable, "-c", hidden + code], capture_output=True, text=True, check=False)
 
+
+def test_predicting_needs_no_scikit_learn(classifier, tmp_path):
     folder = classifier.save(tmp_path / "c")
     code = (
-        "import sys\nsys.modules['sklearn'] = sys.modules['scipy'] = None\n"
-        "import numpy as np\nfrom visfeat.classify.classifier import Classifier\n"
+        "import numpy as np\nfrom visfeat.classify import Classifier\n"
         f"print(Classifier.load({str(folder)!r}).probabilities(np.zeros((2, {WIDTH}))).shape)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "(2, 3)"
+    assert without_scikit_learn(code).stdout.strip() == "(2, 3)"
+
+
+def test_fitting_without_scikit_learn_says_which_extra_it_needs(store):
+    arguments = ["classify", "fit", str(store.path), "--labels", "folders"]
+    done = without_scikit_learn(f"from visfeat.cli.main import main\nmain({arguments})")
+    assert done.returncode == 1
+    assert "pip install 'visfeat[use]'" in done.stderr
+    assert "MissingExtra" in without_scikit_learn("import visfeat.sklearn").stderr
 
 
 @pytest.mark.parametrize(
