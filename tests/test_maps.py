@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,6 +224,26 @@ def test_the_script_is_one(tmp_path):
     script.write_text((files("visfeat.maps") / "page.js").read_text("utf-8"), "utf-8")
     done = subprocess.run([node, "--check", str(script)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_script_moves_zooms_points_and_finds(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    store, vectors = hostile(tmp_path)
+    found = map_store(store)
+    page = save_page(shown_points(found), tmp_path / "m.html")
+    runner = Path(__file__).parent / "map_page.js"
+    done = subprocess.run([node, str(runner), str(page)], check=False, capture_output=True, text=True)
+    assert done.stderr == ""
+    told = json.loads(done.stdout)
+    assert (told["title"], told["groups"]) == ("12 items by PCA", 3)
+    assert told["all"]["dots"] == told["back"]["dots"] == len(vectors)
+    assert told["all"]["pictures"] == told["back"]["pictures"] > 0
+    assert 0 < told["close"]["dots"] < len(vectors)
+    assert told["away"] == {"dots": 0, "pictures": 0}
+    assert (told["shown"], told["name"]) == (True, sorted(vectors)[0].rpartition("/")[2])
+    assert told["found"]["dots"] == 1
 
 
 def test_every_element_that_the_script_names_is_in_the_page():
