@@ -35,20 +35,20 @@ from visfeat.store import FeatureStore, open_store
 
 PICTURE = Path("docs/images/leaderboard.png")
 NETWORKS: dict[str, dict[str, object]] = {
-    "EfficientNet-Lite0, last layer": {},
-    "EfficientNet-Lite0, middle layer": {"layers": "blocks.3"},
+    "EfficientNet-Lite0 last layer": {},
+    "EfficientNet-Lite0 middle layer": {"layers": "blocks.3"},
 }
 """The bundled network: name -> options of a recipe."""
 HAND_MADE = {
     "classic/hog": "HOG",
-    "classic/sift_bow": "SIFT, bag of words",
-    "classic/sift_vlad": "SIFT, VLAD",
-    "classic/sift_fisher": "SIFT, Fisher vector",
+    "classic/sift_bow": "SIFT bag of words",
+    "classic/sift_vlad": "SIFT VLAD",
+    "classic/sift_fisher": "SIFT Fisher vector",
     "classic/lbp": "local binary patterns",
     "classic/color_histogram": "color histogram",
     "classic/phash": "perceptual hash",
 }
-PIXELS, OWN = "raw pixels", "CNN trained on these, fc1"
+PIXELS, OWN = "raw pixels", "CNN trained on these: fc1"
 CNN: dict[str, object] = {
     "model": "cnn", "size": 28, "channels": 1, "dropout": 0.3, "augment": ("flip", "shift:1"), "batch_size": 64,
     "lr": 0.003, "val": 0.05, "logger": ("csv",),

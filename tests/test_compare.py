@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import visfeat as vf
 from compare_made import add_vectors, class_vectors, labeled_store, labels_of, recipe_named, write_labels
 from store_made import hash_of, store_with
 from visfeat.cli.main import app
@@ -74,8 +75,11 @@ def test_recipes_by_name_digest_and_model(store):
     for word in ("poor", digest, digest[:6], "fake/poor"):
         assert [entry.name for entry in board_of(store, recipes=[word]).entries] == ["poor"]
     assert len(board_of(store, recipes=["good", "fake/good"]).entries) == 1
-    with pytest.raises(UsageError, match=r"no features of recipe best; it has:(.|\n)*good(.|\n)*poor"):
-        board_of(store, recipes=["good", "best"])
+    with pytest.raises(
+        UsageError,
+        match=rf"--recipes god: no recipe of the store; did you mean good\?; it has good .*, poor \({digest}\)",
+    ):
+        board_of(store, recipes=["good", "god"])
 
 
 def test_items_that_a_recipe_lacks_are_left_out_for_all(store):
@@ -237,6 +241,24 @@ def test_speed_is_of_runs_of_the_recipe_alone(store):
     assert rows_per_s(store.path, "cd") is None
 
 
+def test_an_extraction_notes_its_speed(tmp_path):
+    pytest.importorskip("cv2")
+    from PIL import Image
+
+    for n in range(3):
+        Image.new("RGB", (9, 9), (n, 0, 0)).save(tmp_path / f"{n}.png")
+    first = vf.extract(tmp_path, store=tmp_path / "s.vf", model="classic/phash")
+    both = vf.extract_many(
+        tmp_path, [vf.Recipe(model=one) for one in ("classic/lbp", "classic/hog")], store=tmp_path / "s.vf"
+    )
+    again = vf.extract(tmp_path, store=tmp_path / "s.vf", model="classic/phash")
+    assert again.rows == 0
+    speed = rows_per_s(tmp_path / "s.vf", again.recipe.digest)
+    assert speed is not None
+    assert speed >= 3 / first.elapsed_s
+    assert [rows_per_s(tmp_path / "s.vf", run.recipe.digest) for run in both] == [None, None]
+
+
 # The command.
 
 
@@ -286,7 +308,7 @@ def test_what_cannot_be_compared(store, tmp_path):
     empty = FeatureStore.create_or_open(tmp_path / "e.vf")
     for arguments, message in (
         ((store.path, "--labels", nothing), "none of its 1 labels matches"),
-        ((store.path, "--labels", "folders", "--recipes", "no"), "no features of recipe no; it has"),
+        ((store.path, "--labels", "folders", "--recipes", "no"), "--recipes no: no recipe of the store; it has good"),
         ((store.path, "--labels", "folders", "--neighbors", 0), "--neighbors 0"),
         ((empty.path, "--labels", "folders"), "the store holds no features yet"),
         ((store_with(tmp_path / "o.vf", {"/x/a.png": 1, "/x/b.png": 1}).path, "--labels", "folders"), "one class only"),

@@ -13,7 +13,7 @@ from visfeat.compare.leaderboard import Entry, Leaderboard, check_sort, entry_na
 from visfeat.compare.measure import measure
 from visfeat.compare.similarity import MEASURES, Profile, between, drawn_items
 from visfeat.compare.task import Task, make_task
-from visfeat.errors import UsageError
+from visfeat.errors import UsageError, nearest_names
 from visfeat.labels import Labels
 from visfeat.store.feature_store import FeatureStore
 from visfeat.store.runs import rows_per_s
@@ -21,6 +21,8 @@ from visfeat.store.selection import Space
 from visfeat.train.metrics import RESAMPLES
 
 SORT = "knn_top1"
+_SHOWN = 20
+"""How many recipes an error lists."""
 
 
 def compare(  # noqa: PLR0913 (what a comparison can be told, all by name)
@@ -79,9 +81,21 @@ def chosen_spaces(store: FeatureStore, recipes: Sequence[str] = (), layer: str |
     found: list[Space] = []
     for word in recipes:
         by_model = [space for space in known if space.stored.recipe.model == word]
-        meant = by_model or store.spaces(recipe=word, layer=layer)
+        meant = by_model or [space for space in known if space.stored.goes_by(word)]
+        if not meant:
+            raise UsageError(_unknown(word, known, layer))
         found += [space for space in meant if space not in found]
     return found
+
+
+def _unknown(word: str, known: Sequence[Space], layer: str | None) -> str:
+    """What there is instead, by name and digest."""
+    titles = {space.stored.digest: space.stored.title for space in known}
+    there = ", ".join(f"{title} ({digest})" for digest, title in list(titles.items())[:_SHOWN])
+    more = f" and {len(titles) - _SHOWN} more, as visfeat info lists them" if len(titles) > _SHOWN else ""
+    with_layer = "" if layer is None else f" with a layer {layer}"
+    hint = nearest_names(word, titles.values())
+    return f"--recipes {word}: no recipe of the store{with_layer}{hint}; it has {there}{more}"
 
 
 def _entry(store: FeatureStore, space: Space, name: str) -> Entry:
