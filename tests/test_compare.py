@@ -125,6 +125,21 @@ def test_or_its_middle_row(tmp_path):
     assert values[:, 0].tolist() == [0, 21, 10]
 
 
+def test_videos_are_items_like_images(tmp_path):
+    """Only the middle row of these videos says their class; the mean of the three rows says nothing."""
+    store = FeatureStore.create_or_open(tmp_path / "s.vf")
+    random = np.random.default_rng(0)
+    vectors = {}
+    for n in range(24):
+        class_row = np.eye(8)[n % 2] + 0.01 * random.normal(size=8)
+        before = random.normal(size=8)
+        vectors[f"/{'ab'[n % 2]}/{n}.mp4"] = np.stack([before, class_row, 1 - class_row - before]).astype(np.float32)
+    add_vectors(store, recipe_named("r"), vectors)
+    by_mean, by_middle = (board_of(store, video=video).entries[0].metrics for video in ("mean", "middle"))
+    assert by_middle["knn_top1"].value == 1
+    assert by_mean["knn_top1"].value < 1
+
+
 def test_a_map_is_flattened(tmp_path):
     store = FeatureStore.create_or_open(tmp_path / "m.vf")
     values = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
