@@ -11,18 +11,20 @@ import numpy as np
 from benchmarks.copied_pictures import MIRROR
 from benchmarks.copied_videos import COPIES as KINDS
 from benchmarks.copied_videos import write_videos
+from benchmarks.copies_of_pictures import PHASH_DISTANCE
 from benchmarks.copy_scores import Match, average_precision, boundary_errors_s, passage_average_precision
 from visfeat.dedupe.found import Passage
 from visfeat.dedupe.run import dedupe
 from visfeat.dedupe.thresholds import Threshold
 from visfeat.extraction.run import extract_many
 from visfeat.presets import COPIES, presets
+from visfeat.recipe import Recipe
 from visfeat.store.feature_store import FeatureStore
 
 SEED = 20260602
+PHASH = "pHash"
+"""Rows of 64 bits of a frame, aligned as all others are."""
 WANTED_PRECISION = 0.99
-LOWEST = 0.05
-"""How far below the threshold passages are looked for to draw the curve of precision over recall."""
 Truth = Sequence[tuple[str, Match]]
 
 
@@ -31,24 +33,29 @@ def measure_videos(
 ) -> tuple[dict[str, Any], Truth]:
     """Make the videos, extract, look for passages; prints a table and returns its figures, and the truth."""
     truth = write_videos(folder, originals=originals, distractors=distractors, seed=SEED)
-    extracted(folder, model)
+    extracted(folder, "visfeat", presets(f"{COPIES}+mirrored", {"model": model}))
+    # The hash as it is known, without what the preset does to borders.
+    extracted(folder, PHASH, [one.but(trim=None) for one in presets(COPIES, {"model": "classic/phash"})])
     print(f"\n{len(truth)} copies of {originals} videos among {distractors} others")
-    found = {name: matches(folder, mirrored=name != "visfeat") for name in ("visfeat", "visfeat, mirrored")}
+    found = {
+        "visfeat": matches(folder, mirrored=False),
+        "visfeat, mirrored": matches(folder, mirrored=True),
+        PHASH: matches(folder, mirrored=False, threshold=1 - PHASH_DISTANCE / 32, method=PHASH),
+    }
     figures = {name: figures_of(one, truth) for name, one in found.items()}
     _print(figures)
     return figures, truth
 
 
-def extracted(folder: Path, model: str | None) -> None:
-    """The rows of queries, also in a mirror, and of references."""
-    straight, turned = presets(f"{COPIES}+mirrored", {"model": model})
-    extract_many(folder / "queries", [straight, turned], store=folder / "queries.vf")
-    extract_many(folder / "references", [straight], store=folder / "references.vf")
+def extracted(folder: Path, method: str, recipes: Sequence[Recipe]) -> None:
+    """The rows of queries and references; of a second recipe, in a mirror, those of queries alone."""
+    extract_many(folder / "queries", recipes, store=folder / f"queries_{method}.vf")
+    extract_many(folder / "references", recipes[:1], store=folder / f"references_{method}.vf")
 
 
-def matches(folder: Path, *, mirrored: bool, threshold: Threshold = None) -> list[Match]:
+def matches(folder: Path, *, mirrored: bool, threshold: Threshold = None, method: str = "visfeat") -> list[Match]:
     """What queries and references have in common."""
-    queries, references = (FeatureStore.open(folder / f"{name}.vf") for name in ("queries", "references"))
+    queries, references = (FeatureStore.open(folder / f"{name}_{method}.vf") for name in ("queries", "references"))
     found = dedupe(queries, against=references, mirrored=mirrored, threshold=threshold)
     return [_match(one) for one in found.passages if Path(one.second.uri).parent.name == "references"]
 

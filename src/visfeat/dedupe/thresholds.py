@@ -32,8 +32,15 @@ TABLE: dict[tuple[str, str, str, int, str], Calibrated] = {
     ("bundled/efficientnet_lite0", "blocks.2", "flatten", 48, "squash"): Calibrated(0.74, 0.69),
     ("bundled/efficientnet_lite0", "global_pool", "none", 224, "squash"): Calibrated(0.97, 0.97),
     ("bundled/efficientnet_lite0", "global_pool", "none", 224, "crop"): Calibrated(0.97, 0.97),
+    ("classic/phash", "phash", "none", 32, "squash"): Calibrated(
+        1 - 10 / 32, 1 - 10 / 32
+    ),  # 10 of 64 bits, as is usual
 }
-"""Model, layer, pooling, input side in pixels and fit -> thresholds."""
+"""Model, layer, pooling, input side in pixels and fit -> thresholds.
+
+The network's last layer says what a picture means: at a cosine where others no longer reach, it finds one copy in
+fifty of the benchmark's. It was measured on pictures alone, with 0.965.
+"""
 
 RARE = 0.001
 """How often a picture without a copy may have a neighbor above an automatic threshold."""
