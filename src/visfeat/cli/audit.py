@@ -50,6 +50,8 @@ def audit(
         raise UsageError(f"--threshold {threshold:g}: a cosine more than 0, at most 1")
     opened = open_store(store)
     named = None if labels is None else read_labels(labels, opened)
+    if named is not None and (said := named.complaint()) is not None:
+        print(f"visfeat: {said}", file=sys.stderr)
     splits = _splits(opened, labels, split)
     if splits is None and named is not None and named.splits:
         splits = {one.uri: str(one.split) for one in named.entries if one.split is not None}

@@ -53,7 +53,10 @@ def map(
     if labels is not None:
         from visfeat.labels import read_labels
 
-        named = read_labels(labels, opened).by_uri
+        read = read_labels(labels, opened)
+        if (said := read.complaint()) is not None:
+            print(f"visfeat: {said}", file=sys.stderr)
+        named = read.by_uri
     found = map_store(opened, method=chosen, refit=refit, seed=seed, layer=layer, recipe=recipe)
     from visfeat.maps.points import shown_points
 

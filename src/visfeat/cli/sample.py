@@ -50,7 +50,10 @@ def sample(
     if labels is not None:
         from visfeat.labels import read_labels
 
-        known = frozenset(entry.uri for entry in read_labels(labels, opened).entries)
+        read = read_labels(labels, opened)
+        if (said := read.complaint()) is not None:
+            print(f"visfeat: {said}", file=sys.stderr)
+        known = frozenset(entry.uri for entry in read.entries)
     pick = pick_diverse if diverse else pick_at_random
     found = pick(opened, number, known=known, seed=seed, recipe=recipe, layer=layer)
     if json_:
