@@ -78,11 +78,10 @@ def search(
         from visfeat.search.recall import check_recall as measure_recall
 
         measured = measure_recall(opened, report=_say, **chosen)
-        _say(measured.summary)
         if not any((image, video, item, vector, text, unlike)):
-            if json_:
-                print(json.dumps(asdict(measured)))
+            print(json.dumps(asdict(measured)) if json_ else measured.summary)
             return
+        _say(measured.summary)
     answer = search_store(
         opened,
         image=image,
