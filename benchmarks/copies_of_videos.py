@@ -112,7 +112,7 @@ def _pair_precision(found: Sequence[Match], wanted: Sequence[Match]) -> float:
 
 def _print(figures: dict[str, dict[str, Any]]) -> None:
     names = list(figures)
-    print(f"{'precision / recall, errors':36s}" + "".join(f"{name:>38s}" for name in names))
+    print(f"{'precision / recall, errors':36s}" + "".join(f"{name:>40s}" for name in names))
     for row in next(iter(figures.values())):
         cells = []
         for name in names:
@@ -122,7 +122,7 @@ def _print(figures: dict[str, dict[str, Any]]) -> None:
                 cells.append(f"{value['precision']:.3f} / {value['recall']:.3f}  {errors}")
             else:
                 cells.append(f"{value:.3f}")
-        print(f"{row:36s}" + "".join(f"{cell:>38s}" for cell in cells))
+        print(f"{row:36s}" + "".join(f"{cell:>40s}" for cell in cells))
 
 
 def calibrate_videos(folder: Path, truth: Truth) -> float:

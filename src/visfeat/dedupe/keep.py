@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
 
 from visfeat.dedupe.dates import taken_at_s
@@ -23,9 +25,9 @@ _LAST = float("inf")
 
 def facts_of(store: FeatureStore, uris: Iterable[str]) -> dict[str, Facts]:
     """What the store knows of these items, by URI."""
-    wanted = set(uris)
     table = store.items().select(["uri", "kind", "width", "height", "size_bytes", "mtime_ns", "duration_s"])
-    return {row["uri"]: row for row in table.to_pylist() if row["uri"] in wanted}
+    wanted = pc.is_in(table["uri"], value_set=pa.array(sorted(set(uris)), pa.string()))
+    return {row["uri"]: row for row in table.filter(wanted).to_pylist()}
 
 
 def preferred(items: Iterable[Facts], keep: Keep) -> list[str]:
