@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from visfeat.errors import MissingExtra, StoreError, UsageError
 from visfeat.search.best import recall_at
 from visfeat.search.faiss_index import FaissIndex
-from visfeat.search.index import ExactIndex, ListIndex, build_lists
+from visfeat.search.index import EXACT_ROWS, ExactIndex, ListIndex, build_lists
 from visfeat.search.inverted import InvertedIndex
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ def build_stored_index(
         report(f"indexing {len(addresses)} rows of {reader.space}")
         known = _built(reader, addresses)
         _keep(store.path, reader, known)
+        if known.probes > known.index.lists // 4 and len(addresses) > EXACT_ROWS:
+            report(f"it looks into {known.probes} of {known.index.lists} lists: these rows are hardly grouped, and --exact "
+                   "may be as fast")  # fmt: skip
     folder = _folder(store.path, reader)
     assert folder is not None
     size_bytes = sum(file.stat().st_size for file in folder.iterdir())
