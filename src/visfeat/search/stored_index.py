@@ -85,8 +85,8 @@ def build_stored_index(
         known = _built(reader, addresses)
         _keep(store.path, reader, known)
         if known.probes > known.index.lists // 4 and len(addresses) > EXACT_ROWS:
-            report(f"it looks into {known.probes} of {known.index.lists} lists: these rows are hardly grouped, and --exact "
-                   "may be as fast")  # fmt: skip
+            lists = f"{known.probes} of {known.index.lists} lists"
+            report(f"a question looks into {lists}: these rows are hardly grouped, and --exact may be as fast")
     folder = _folder(store.path, reader)
     assert folder is not None
     size_bytes = sum(file.stat().st_size for file in folder.iterdir())
