@@ -70,18 +70,24 @@ def numbers_to_try(rows: int) -> list[int]:
 def choose_k(values: Rows, seed: int) -> Mapping[int, float]:
     """Each k with the mean silhouette (Rousseeuw, 1987) of its k-means on rows ``(N, D)``; the largest is the best.
 
-    Raises UsageError where there are fewer than four rows, MissingExtra without scikit-learn.
+    First those of ``numbers_to_try``, then all between the neighbors of the best of them. Raises UsageError where there
+    are fewer than four rows, MissingExtra without scikit-learn.
     """
+    if len(values) < _LEAST_ROWS:
+        raise UsageError(f"-k auto: {len(values)} rows are too few to choose by; say -k N")
+    tried = numbers_to_try(len(values))
+    scores = {k: _silhouette(values, k, seed) for k in tried}
+    best = tried.index(max(scores, key=lambda k: (scores[k], -k)))
+    between = range(tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)])
+    scores |= {k: _silhouette(values, k, seed) for k in between if k not in scores}
+    return dict(sorted(scores.items()))
+
+
+def _silhouette(values: Rows, k: int, seed: int) -> float:
     try:
         from sklearn.metrics import silhouette_score
     except ModuleNotFoundError:
         raise MissingExtra("clustering (scikit-learn)", extra="use") from None
-    if len(values) < _LEAST_ROWS:
-        raise UsageError(f"-k auto: {len(values)} rows are too few to choose by; say -k N")
-    scores: dict[int, float] = {}
-    for k in numbers_to_try(len(values)):
-        label, _ = nearest_center(values, fit_centers(values, k, seed))
-        different = len(np.unique(label))
-        # Rows that are all alike make fewer clusters than were asked for.
-        scores[k] = float(silhouette_score(values, label)) if 1 < different < len(values) else -1.0
-    return scores
+    label, _ = nearest_center(values, fit_centers(values, k, seed))
+    # Rows that are all alike make fewer clusters than were asked for.
+    return float(silhouette_score(values, label)) if 1 < len(np.unique(label)) < len(values) else -1.0
