@@ -36,7 +36,7 @@ from visfeat.train.sequences import Reconstruction, reconstruction_errors
 from visfeat.train.settings import Settings
 
 SETTINGS: dict[str, object] = {
-    "model": "lstm_autoencoder", "clip": FRAMES, "hidden": 128, "epochs": 30, "lr": 0.004, "batch_size": 32,
+    "model": "lstm_autoencoder", "clip": FRAMES, "hidden": 128, "epochs": 16, "lr": 0.004, "batch_size": 32,
     "clip_norm": 1.0, "logger": ("csv",),
 }  # fmt: skip
 

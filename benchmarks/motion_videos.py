@@ -1,6 +1,6 @@
 """Videos whose class no single frame tells: a bar of a real texture moves, turns, grows, fades or is lit anew.
 
-    python -m benchmarks.motion_videos FOLDER [--train 120] [--test 15]
+    python -m benchmarks.motion_videos FOLDER [--train 200] [--test 15]
 
 Every frame is drawn from the same few numbers: where the bar is, its angle, its length, how opaque it is, red or blue
 light, the textures of bar and background and their brightness. In every class, a frame taken at random has each number
@@ -149,8 +149,8 @@ def _inside(distance: Values, width: float) -> Values:
 
 def video(label: str, photographs: Sequence[Picture], random: np.random.Generator) -> list[Picture]:
     """The frames of one video; textures and brightness are drawn without a look at the class."""
-    bar = with_black_end(texture(photographs, random.uniform(150, 210), 30, random))
-    background = texture(photographs, random.uniform(30, 80), 18, random)
+    bar = with_black_end(texture(photographs, random.uniform(170, 220), 25, random))
+    background = texture(photographs, random.uniform(60, 100), 12, random)
     return draw(course(label, random), bar, background)
 
 
@@ -192,7 +192,7 @@ def main() -> int:
     """Make the videos."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--train", type=int, default=120, help="videos a class")
+    parser.add_argument("--train", type=int, default=200, help="videos a class")
     parser.add_argument("--test", type=int, default=15, help="videos a class, of textures that training never sees")
     options = parser.parse_args()
     write_motion_videos(options.folder, train=options.train, test=options.test)

@@ -1,6 +1,6 @@
 """Why time matters: networks that see frames beside networks that see them in order, on ``benchmarks.motion_videos``.
 
-    python -m benchmarks.why_time FOLDER [--train 120] [--test 15] [--json FILE] [--picture docs/images/why_time.png]
+    python -m benchmarks.why_time FOLDER [--train 200] [--test 15] [--json FILE] [--picture docs/images/why_time.png]
 
     cnn         trained on single frames; a video's probability is the mean over its frames
     mean        the bundled network's frame features, mean pooled; logistic regression
@@ -35,14 +35,14 @@ from visfeat.train.settings import Settings
 
 _CLIPS = {"clip": FRAMES, "clip_fps": FPS}
 TRAINED: dict[str, dict[str, object]] = {
-    "cnn": {"model": "cnn", "channels": 3, "every_s": f"{4 / FPS}s", "epochs": 10, "lr": 0.002, "batch_size": 64},
+    "cnn": {"model": "cnn", "channels": 3, "every_s": f"{4 / FPS}s", "epochs": 6, "lr": 0.002, "batch_size": 64},
     "c3d": {
-        "model": "c3d", "width": 8, "batch_norm": True, "dropout": 0.2, "epochs": 12, "lr": 0.003, "batch_size": 32,
+        "model": "c3d", "width": 8, "batch_norm": True, "dropout": 0.2, "epochs": 8, "lr": 0.003, "batch_size": 32,
         **_CLIPS,
     },
     "cnn_lstm": {
-        "model": "cnn_lstm", "backbone": "benchmarks.grid_cnn:grid_cnn", "hidden": 128, "epochs": 40, "lr": 0.004,
-        "clip_norm": 1.0, "augment": ("shift:3",), "batch_size": 32, **_CLIPS,
+        "model": "cnn_lstm", "backbone": "benchmarks.grid_cnn:grid_cnn", "hidden": 128, "epochs": 26, "lr": 0.003,
+        "clip_norm": 1.0, "augment": ("shift:3",), "batch_size": 16, **_CLIPS,
     },
 }  # fmt: skip
 SEES = {"cnn": "frames", "mean": "frames", "c3d": "clips", "cnn_lstm": "frames in order"}
@@ -137,7 +137,7 @@ def main() -> int:
     """Make the videos, train, and show the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="gets videos, a store and runs; what is there is not made again")
-    parser.add_argument("--train", type=int, default=120, help="videos a class")
+    parser.add_argument("--train", type=int, default=200, help="videos a class")
     parser.add_argument("--test", type=int, default=15, help="videos a class")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
