@@ -1,12 +1,16 @@
-"""Run docs/tutorial.md: each of its blocks, in order, in an empty folder, with what it printed written beneath it.
+"""Run the pages of docs/ that show commands: each block, in order, in an empty folder, with what it printed beneath it.
 
-    python scripts/tutorial.py            # run, write what came out into the page, draw its figures
-    python scripts/tutorial.py --check    # run, and compare with the page; exit status 1 where they differ
+    python scripts/tutorial.py            # run, write what came out into the pages, draw their figures
+    python scripts/tutorial.py --check    # run, and compare with the pages; exit status 1 where they differ
+    python scripts/tutorial.py --check docs/faq.md
 
-A block of ``python`` runs in one namespace with those before it; in a block of ``console`` the lines that begin with
-``$`` are commands. What they print to standard output stands in the block of ``text`` below. Of that, words must be
-equal; numbers may differ as the comment ``<!-- numbers within X -->`` above the block says, else by 1e-6.
-``<!-- figure: NAME(arguments) -->`` before a picture draws it with a function of ``tutorial_figures.py``.
+The pages are docs/tutorial.md, docs/faq.md and those of docs/how-to/, unless some are named. Each has a folder and a
+namespace of its own. A block of ``python`` runs in one namespace with those before it; in a block of ``console`` the
+lines that begin with ``$`` are commands. What they print to standard output (and to standard error, where the page has
+the comment ``<!-- standard error is shown too -->``) stands in the block of ``text`` below, the folder of the run as
+``/home/me/demo``. Of that, words must be equal; numbers may differ as the comment ``<!-- numbers within X -->`` above
+the block says, else by 1e-6. ``<!-- figure: NAME(arguments) -->`` before a picture draws it with a function of
+``tutorial_figures.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +30,9 @@ from typing import Any
 
 import tutorial_figures
 
-PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
+DOCS = Path(__file__).parents[1] / "docs"
+SHOWN_FOLDER = "/home/me/demo"
+_STDERR_TOO = "<!-- standard error is shown too -->"
 _BLOCK = re.compile(
     r"(?:<!-- numbers within (?P<within>[0-9.e-]+) -->\n)?"
     r"```(?P<kind>python|console)\n(?P<code>.*?)```\n"
@@ -54,12 +60,14 @@ def run_page(text: str, folder: Path, pictures: Path) -> tuple[str, list[Differe
     """
     names: dict[str, Any] = {}
     differences: list[Difference] = []
+    stderr = subprocess.STDOUT if _STDERR_TOO in text else subprocess.PIPE
 
     def filled(found: re.Match[str]) -> str:
         if found["figure"] is not None:
             _draw(found["figure"], pictures / found["picture"], names)
             return found[0]
-        printed = _python(found["code"], names) if found["kind"] == "python" else _commands(found["code"])
+        printed = _python(found["code"], names) if found["kind"] == "python" else _commands(found["code"], stderr)
+        printed = printed.replace(str(folder), SHOWN_FOLDER)
         expected = found["output"] or ""
         if not agree(expected, printed, within=float(found["within"] or _EXACT)):
             differences.append(Difference(found["code"], expected, printed))
@@ -82,22 +90,22 @@ def agree(expected: str, found: str, *, within: float) -> bool:
 def _python(code: str, names: dict[str, Any]) -> str:
     """Run a block in the page's namespace; what it printed."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(code, PAGE.name, "exec"), names)
+        exec(compile(code, "<page>", "exec"), names)
     return printed.getvalue()
 
 
-def _commands(code: str) -> str:
+def _commands(code: str, stderr: int) -> str:
     """Run the lines that begin with ``$``; a backslash at the end of one goes on with the next."""
     printed = ""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     for line in code.replace("\\\n", " ").splitlines():
         if line.startswith("$ "):
             done = subprocess.run(
-                line.removeprefix("$ "), shell=True, check=False, capture_output=True, text=True,
-                env=os.environ | {"PATH": path},
+                line.removeprefix("$ "), shell=True, check=False, stdout=subprocess.PIPE, stderr=stderr,
+                text=True, env=os.environ | {"PATH": path, "COLUMNS": "120"},
             )  # fmt: skip
             if done.returncode:
-                raise SystemExit(f"{line}\n{done.stderr}")
+                raise SystemExit(f"{line}\n{done.stderr or done.stdout}")
             printed += done.stdout
     return printed
 
@@ -120,23 +128,29 @@ def _inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def main() -> int:
-    """Run the page and write it, or compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the page and write nothing")
-    options = parser.parse_args()
-    text = PAGE.read_text("utf-8")
-    with tempfile.TemporaryDirectory() as scratch:
-        work, drawn = Path(scratch) / "work", Path(scratch) / "drawn"
-        work.mkdir()
-        written, differences = run_page(text, work, drawn if options.check else PAGE.parent)
-    if not options.check:
-        PAGE.write_text(written, "utf-8")
+def _run(page: Path, *, check: bool) -> int:
+    """Run a page and write it, or compare and tell the differences; how many there are."""
+    text = page.read_text("utf-8")
+    with tempfile.TemporaryDirectory(prefix="") as work, tempfile.TemporaryDirectory() as drawn:
+        written, differences = run_page(text, Path(work).resolve(), Path(drawn) if check else page.parent)
+    if not check:
+        page.write_text(written, "utf-8")
         return 0
     for one in differences:
         print(f"{one.code}\nthe page says:\n{one.expected}\nfound:\n{one.found}")
-    print(f"{PAGE.name}: {len(differences)} blocks differ" if differences else f"{PAGE.name}: all as it says")
-    return 1 if differences else 0
+    print(f"{page.name}: {len(differences)} blocks differ" if differences else f"{page.name}: all as it says")
+    return len(differences)
+
+
+def main() -> int:
+    """Run the pages and write them, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pages", nargs="*", type=Path, help="these pages alone")
+    parser.add_argument("--check", action="store_true", help="compare with the pages and write nothing")
+    options = parser.parse_args()
+    pages = options.pages or [DOCS / "tutorial.md", DOCS / "faq.md", *sorted((DOCS / "how-to").glob("*.md"))]
+    differences = [_run(page.resolve(), check=options.check) for page in pages]
+    return 1 if any(differences) else 0
 
 
 if __name__ == "__main__":
