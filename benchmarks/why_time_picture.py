@@ -21,11 +21,25 @@ _ON_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 class Line(Protocol):
     """What is drawn of a row of the table."""
 
-    name: str
-    sees: str
-    accuracy: float
-    low: float
-    high: float
+    @property
+    def name(self) -> str:
+        """The network."""
+
+    @property
+    def sees(self) -> str:
+        """Frames, or frames in order."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the test videos."""
+
+    @property
+    def low(self) -> float:
+        """Where its interval begins."""
+
+    @property
+    def high(self) -> float:
+        """Where it ends."""
 
 
 def draw_table(rows: Sequence[Line], path: Path) -> None:
