@@ -100,6 +100,7 @@ def test_conditions_choose_who_may_answer(store):
 
 def test_more_than_there_is_gives_all_and_says_so(store):
     lines = []
+    assert len(search(store, item="/a.png", k=10**20).passages) == 4
     found = search(store, item="/a.png", k=99, report=lines.append).passages
     assert len(found) == 4
     assert lines == ["-k 99: there are 4 answers in 13 rows; all are given"]

@@ -33,6 +33,8 @@ def store(tmp_path_factory):
         ("uri like '%.png' and status = 'done'", {"/a.png", "/it's.png"}),
         ("uri = '/it''s.png'", {"/it's.png"}),
         ("width * height > 1000000 or status in ('failed')", {"/long.mp4", "/b.png"}),
+        ("(kind = 'video') or (uri = '/b.png')", {"/v.mp4", "/long.mp4", "/b.png"}),
+        ("uri = ')' or kind = 'video' -- all of them", {"/v.mp4", "/long.mp4"}),
         ("width between 5 and 6 and uri < '/b'", {"/a.png"}),
     ],
 )
@@ -50,6 +52,10 @@ def test_a_condition_chooses_items(store, where, uris):
         ("duration_s > 'x'", "could not convert"),
         ("duration_s", "does not return a boolean"),
         ("", "Expected: an expression"),
+        ("kind = 'video' duration_s > 60", "no part of it"),
+        ("kind = 'video'; drop table media", "no part of it"),
+        ("kind = 'video') or (1 = 1", "parenthesis is closed"),
+        ("kind = 'video') and what not", "parenthesis is closed"),
     ],
 )
 def test_a_condition_that_cannot_be_followed_lists_the_columns(store, where, reason):

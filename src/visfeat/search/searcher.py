@@ -77,6 +77,7 @@ class Searcher:
         """The k best passages, the best one first; fewer where there are no more. Raises UsageError for k < 1."""
         if k < 1:
             raise UsageError(f"-k {k}: at least 1")
+        k = min(k, len(self.reader))
         passages, ranked = self._by_index(question, k) if self._indexed is not None else self._exactly(question)
         return self.described(list(islice(_without(passages.of(ranked), question.own, self.reader.join.item), k)))
 

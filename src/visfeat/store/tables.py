@@ -7,6 +7,7 @@ tried again on top of it, and the key's metadata (see ``schemas``) keeps two of 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,6 +34,7 @@ _SMALL_FRAGMENT_BYTES = 16 * 2**20
 _COMPACT_FRAGMENT_BYTES = 64 * 2**20
 _KEEP_VERSIONS = timedelta(days=1)
 _TEXT_BYTES = 40
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 
 
 class Table:
@@ -131,11 +133,21 @@ class Table:
 
     def read_chosen(self, columns: Sequence[str], condition: str) -> pa.Table:
         """As ``read``, by a condition that a person wrote; raises UsageError that says what is wrong with it."""
+        _check_parentheses(condition)
         with self._errors_named("read"):
             try:
-                return self._dataset.to_table(columns=list(columns), filter=condition)
-            except ValueError as error:  # what Lance makes of a condition that it cannot follow
-                raise UsageError(_first_line(error).removeprefix("Invalid user input: ")) from None
+                # Lance stops reading where a condition could end: in parentheses it must be all of the text.
+                return self._dataset.to_table(columns=list(columns), filter=f"({condition}\n)")
+            except ValueError:
+                raise UsageError(self._against(condition)) from None
+
+    def _against(self, condition: str) -> str:
+        """What is wrong with a condition that Lance cannot follow, in Lance's words where it has any."""
+        try:
+            self._dataset.to_table(columns=[], filter=condition, with_row_id=True, limit=1)
+        except ValueError as error:
+            return _first_line(error).removeprefix("Invalid user input: ")
+        return "it is followed by something that is no part of it (is an and or an or missing?)"
 
     def scan(self, columns: Sequence[str], *, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
         """Some columns of all rows, a batch at a time, in the order that ``take`` counts in."""
@@ -181,6 +193,15 @@ def text(value: str) -> str:
 def is_in(column: str, values: Sequence[str]) -> str:
     """The filter for a column that holds one of the values."""
     return f"{column} IN ({', '.join(text(value) for value in values)})"
+
+
+def _check_parentheses(condition: str) -> None:
+    """Raise UsageError where one closes that none has opened, outside of quotes."""
+    depth = 0
+    for sign in _QUOTED.sub("", condition):
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0:
+            raise UsageError("a parenthesis is closed that was not opened")
 
 
 def _first_line(error: Exception) -> str:
