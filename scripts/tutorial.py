@@ -67,7 +67,7 @@ def run_page(text: str, folder: Path, pictures: Path) -> tuple[str, list[Differe
             _draw(found["figure"], pictures / found["picture"], names)
             return found[0]
         printed = _python(found["code"], names) if found["kind"] == "python" else _commands(found["code"], stderr)
-        printed = printed.replace(str(folder), SHOWN_FOLDER)
+        printed = re.sub(r" +$", "", printed.replace(str(folder), SHOWN_FOLDER), flags=re.MULTILINE)
         expected = found["output"] or ""
         if not agree(expected, printed, within=float(found["within"] or _EXACT)):
             differences.append(Difference(found["code"], expected, printed))
