@@ -14,6 +14,7 @@ from dedupe_made import SPACE, VECTOR_RECIPE, directions, near, store_of, write_
 from media_made import encoded, photo, write_video
 from visfeat.cli.main import main
 from visfeat.dedupe.contents import pictures
+from visfeat.dedupe.found import Duplicates, Passage, Span
 from visfeat.dedupe.keep import preferred, sharpness
 from visfeat.dedupe.run import dedupe
 from visfeat.errors import StoreError, UsageError
@@ -278,3 +279,49 @@ def test_a_plan_of_links_shows_groups_together(tmp_path):
     assert run("apply", plan, "--undo", "--yes") == 0
     assert list((tmp_path / "look" / "00001").iterdir()) == []
     assert (tmp_path / "media" / "deep" / "b.png").exists()
+
+
+def test_a_plan_that_was_edited_reaches_no_other_place(tmp_path, capsys):
+    pictures_on_disk(tmp_path / "media")
+    plan, folder = tmp_path / "dupes.csv", tmp_path / "dupes"
+    assert run("dedupe", tmp_path / "s.vf", "-t", "0.8", "--plan", "moves", plan) == 0
+    said = plan.read_text()
+    other = tmp_path / "other"
+    other.mkdir()
+    folder.mkdir()
+    (folder / "link").symlink_to(other)
+    for place in (other / "b.png", folder / ".." / "b.png", folder / "new" / ".." / ".." / "b.png", folder / "link/b"):
+        plan.write_text(said.replace(str(folder / "b.png"), str(place)))
+        for undo in ([], ["--undo"]):
+            assert run("apply", plan, "--yes", *undo) == 3
+            assert "is not below" in capsys.readouterr().out
+    assert list(other.iterdir()) == []
+    assert (tmp_path / "media" / "deep" / "b.png").exists()
+
+
+def test_what_is_no_plan_is_not_carried_out(tmp_path, capsys):
+    plan = tmp_path / "plan.csv"
+    for text in ("/a.png\n", "", "action,source\n", "action," + "x" * 200_000):
+        plan.write_text(text)
+        assert run("apply", plan) == 2
+        assert "no plan of links or moves" in capsys.readouterr().err
+
+
+def test_what_a_kept_link_leads_to_is_not_listed(tmp_path):
+    pictures_on_disk(tmp_path / "media")
+    kept, other = tmp_path / "media" / "a.png", tmp_path / "media" / "deep" / "b.png"
+    kept.unlink()
+    kept.symlink_to(other)
+    assert run("dedupe", tmp_path / "s.vf", "-t", "0.8", "--plan", "list", tmp_path / "list.txt") == 0
+    assert (tmp_path / "list.txt").read_text() == ""
+
+
+def goes_for(uri: str, other: str) -> Passage:
+    return Passage(Span(uri, 0, 9, keep=False), Span(other, 0, 9, keep=True), score=0.99, speed=1)
+
+
+def test_what_is_kept_in_the_stead_of_a_video_stays():
+    chain = Duplicates((), (goes_for("/b", "/c"), goes_for("/a", "/b")), 0, 3)
+    assert [(uri, kept) for uri, kept, _ in chain.superfluous] == [("/b", "/c"), ("/a", "/c")]
+    circle = Duplicates((), (goes_for("/a", "/b"), goes_for("/b", "/c"), goes_for("/c", "/a")), 0, 3)
+    assert [(uri, kept) for uri, kept, _ in circle.superfluous] == [("/b", "/a"), ("/c", "/a")]

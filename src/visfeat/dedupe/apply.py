@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from visfeat.dedupe.plan import Action, read_plan
+from visfeat.dedupe.plan import Action, folder_of, read_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,24 @@ def apply(plan: Path, *, really: bool = False, undo: bool = False) -> Iterator[O
     """Check each action of a plan, and carry it out where that is asked for and nothing speaks against it.
 
     ``undo`` moves back what was moved and takes away the links that the plan made. An action whose file changed since
-    the plan was made, whose kept file is gone, or whose destination is taken is left out. Raises UsageError for a file
-    that is no plan of links or moves.
+    the plan was made, whose kept file is gone, whose destination is taken or lies outside of the folder beside the
+    plan is left out. Raises UsageError for a file that is no plan of links or moves.
     """
+    folder = folder_of(plan)
     for action in read_plan(plan):
-        problem = _against_undoing(action) if undo else _against(action)
+        problem = _against_place(action, folder) or (_against_undoing(action) if undo else _against(action))
         if problem is None and really:
             try:
                 _undo(action) if undo else _do(action)
             except OSError as error:
                 problem = error.strerror or str(error)
         yield Outcome(action, problem)
+
+
+def _against_place(action: Action, folder: Path) -> str | None:
+    """A plan that was edited must not reach other places, be it by ``..`` or through a link."""
+    lies_in = Path(os.path.realpath(action.destination.parent))
+    return None if lies_in.is_relative_to(os.path.realpath(folder)) else f"the destination is not below {folder}"
 
 
 def _against(action: Action) -> str | None:

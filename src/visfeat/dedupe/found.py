@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +95,11 @@ class Duplicates:
 
     @property
     def superfluous(self) -> list[tuple[str, str, float]]:
-        """What is not kept, once each: its URI, that of what is kept in its stead, and its score."""
+        """What is not kept, once each: its URI, that of what is kept in its stead, and its score.
+
+        A video may be all of one that is itself all of a third: the third stays in the stead of both. Of videos that
+        go in a circle the first stays.
+        """
         found = {
             member.uri: (member.uri, group.members[0].uri, member.score)
             for group in self.groups
@@ -105,7 +110,10 @@ class Duplicates:
             for span, other in (passage.spans, passage.spans[::-1]):
                 if not span.keep:
                     found.setdefault(span.uri, (span.uri, other.uri, passage.score))
-        return list(found.values())
+        for uri in list(found):
+            if _stays(uri, found) is None:
+                del found[uri]
+        return [(uri, _stays(uri, found) or kept, score) for uri, kept, score in found.values()]
 
     @property
     def summary(self) -> str:
@@ -123,3 +131,14 @@ class Duplicates:
                 f"(cosine {self.video_threshold:.3f} and more)"
             )
         return "; ".join(parts) or f"{self.pictures} pictures and {self.videos} videos: nothing to compare"
+
+
+def _stays(uri: str, found: Mapping[str, tuple[str, str, float]]) -> str | None:
+    """What is kept in the end in an item's stead, from one to the next; None where that leads in a circle."""
+    seen = {uri}
+    while uri in found:
+        uri = found[uri][1]
+        if uri in seen:
+            return None
+        seen.add(uri)
+    return uri

@@ -64,19 +64,29 @@ def write_plan(found: Duplicates, kind: PlanKind, path: Path) -> int:
 
 def _lines(found: Duplicates, kind: PlanKind, path: Path) -> Iterator[tuple[str, ...]]:
     if kind == "list":
-        for uri, _, _ in found.superfluous:
+        for uri, kept, _ in found.superfluous:
             source = path_of(uri)
+            if _is_one_file(source, path_of(kept)):
+                continue  # whoever deletes what is listed must not lose what a link leads to
             if "\n" in source:
                 raise UsageError(f"--plan list: {source!r} holds a line break; use --plan moves")
             yield (source,)
         return
-    actions = _links(found, _folder(path)) if kind == "links" else _moves(found, _folder(path))
+    actions = _links(found, folder_of(path)) if kind == "links" else _moves(found, folder_of(path))
     for one in actions:
         numbers = f"{one.score:.6f}", str(one.size_bytes), str(one.mtime_ns)
         yield one.action, str(one.source), str(one.destination), str(one.kept), *numbers
 
 
-def _folder(path: Path) -> Path:
+def _is_one_file(one: str, other: str) -> bool:
+    """Whether two names lead to one file, through links."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def folder_of(path: Path) -> Path:
     """The folder beside a plan that it fills: its name without the ending."""
     absolute = path.absolute()
     return absolute.with_suffix("") if absolute.suffix else absolute.with_name(f"{absolute.name}_files")
@@ -119,9 +129,14 @@ def read_plan(path: Path) -> list[Action]:
     """The actions of a plan of links or moves; raises UsageError that names the line which is not one."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+                raise UsageError(f"{path}: no plan of links or moves, it has no column {missing[0]}")
+            rows = list(reader)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except csv.Error as error:
+        raise UsageError(f"{path}: no plan of links or moves ({error})") from None
     actions = []
     for number, row in enumerate(rows, start=2):
         try:
