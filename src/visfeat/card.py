@@ -116,8 +116,12 @@ class ModelCard(BaseModel):
         raise UnknownLayer(f"{self.name} has no layer {name!r}{hint} (visfeat layers {self.name} lists all)")
 
     def to_toml(self) -> str:
-        """The card as TOML; fields that are None are left out."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        """The card as TOML; fields that are None are left out, and the classes' groups where there are none.
+
+        So a model that was packed before there were groups is still packed to the same bytes.
+        """
+        silent = {name for name in ("heads", "multilabel") if not getattr(self, name)}
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True, exclude=silent))
 
     @classmethod
     def from_toml(cls, text: str, *, subject: str | Path) -> ModelCard:

@@ -203,11 +203,11 @@ def test_weights_that_the_last_step_spoiled_make_no_checkpoint():
     network = Cnn(3, size_px=(8, 8))
     spec = InputSpec(size_px=(8, 8), resize_px=8, mean=(0.5,) * 3, std=(0.5,) * 3)
     learner = Classifier(network, spec, Settings(), classes=3, steps=1)
-    learner.on_train_epoch_end()
+    learner.check_weights()
     with torch.no_grad():
         network.fc1.bias[0] = torch.inf
     with pytest.raises(TrainingError, match=r"fc1.bias is not finite at step 0 \(epoch 1\)"):
-        learner.on_train_epoch_end()
+        learner.check_weights()
 
 
 def test_a_gpu_that_is_not_there_is_said(pictures, tmp_path):

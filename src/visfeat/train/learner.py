@@ -73,12 +73,16 @@ class Learner(pl.LightningModule):
         return math.fsum(self._losses) / max(1, len(self._losses))
 
     def on_train_epoch_end(self) -> None:
-        """Before the checkpoint is written: raises TrainingError where the last step spoiled the weights."""
+        """Before the checkpoint is written: check the weights, log what the epoch came to."""
+        self.check_weights()
+        self.log("train_loss_epoch", self.mean_loss, sync_dist=True)
+        self.score_epoch()
+
+    def check_weights(self) -> None:
+        """Raise TrainingError where the last step spoiled the weights."""
         for name, value in self.network.named_parameters():
             if not bool(torch.isfinite(value).all()):
                 raise self._stray(f"{name} is not finite")
-        self.log("train_loss_epoch", self.mean_loss, sync_dist=True)
-        self.score_epoch()
 
     def score_epoch(self) -> None:
         """Log what the best epoch is chosen by, where the validation does not log it already."""
