@@ -16,7 +16,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
 TORCH_WORLD = ("torch", "torchvision", "timm", "transformers", "open_clip")
-HEAVY = (*TORCH_WORLD, "safetensors", "sklearn", "openvino", "lance", "lancedb", "av", "pyarrow", "numpy", "PIL", "cv2", "faiss")
+HEAVY = (
+    *TORCH_WORLD,
+    "safetensors",
+    "sklearn",
+    "openvino",
+    "lance",
+    "lancedb",
+    "av",
+    "pyarrow",
+    "numpy",
+    "PIL",
+    "cv2",
+    "faiss",
+)
 
 
 def module_name(path: Path) -> str:
