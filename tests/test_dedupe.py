@@ -16,6 +16,7 @@ from visfeat.cli.main import main
 from visfeat.dedupe.contents import pictures
 from visfeat.dedupe.found import Duplicates, Passage, Span
 from visfeat.dedupe.keep import preferred, sharpness
+from visfeat.dedupe.plan import write_plan
 from visfeat.dedupe.run import dedupe
 from visfeat.errors import StoreError, UsageError
 from visfeat.extraction.run import extract_many
@@ -325,3 +326,10 @@ def test_what_is_kept_in_the_stead_of_a_video_stays():
     assert [(uri, kept) for uri, kept, _ in chain.superfluous] == [("/b", "/c"), ("/a", "/c")]
     circle = Duplicates((), (goes_for("/a", "/b"), goes_for("/b", "/c"), goes_for("/c", "/a")), 0, 3)
     assert [(uri, kept) for uri, kept, _ in circle.superfluous] == [("/b", "/a"), ("/c", "/a")]
+
+
+def test_plans_are_of_files(tmp_path):
+    found = Duplicates((), (goes_for("rtsp://camera/1", "/b.mp4"), goes_for("/media/c.mp4", "/b.mp4")), 0, 3)
+    assert write_plan(found, "list", tmp_path / "list.txt") == 1
+    assert (tmp_path / "list.txt").read_text() == "/media/c.mp4\n"
+    assert write_plan(found, "moves", tmp_path / "moves.csv") == 1

@@ -125,6 +125,25 @@ def test_an_index_is_dropped_and_a_damaged_one_says_so(tmp_path):
     assert list((tmp_path / "s" / "indexes").iterdir()) == []
 
 
+def test_a_damaged_index_is_built_anew_and_nothing_else_is_removed(tmp_path):
+    store = FeatureStore.create_or_open(tmp_path / "s")
+    add(store, names(0, 20), seed=0)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious").touch()
+    pointer = build_stored_index(store).path.parent / f"{store.reader().space.table_name}.json"
+    for text in ('{"format": 1, "folder": "../../other"}', "[1]", "{", '{"format": 1, "folder": 3}'):
+        pointer.write_text(text)
+        with pytest.raises(StoreError, match="damaged.*builds it anew"):
+            search(store, vector=np.ones(4))
+        assert build_stored_index(store).path.parent == pointer.parent
+        assert search(store, vector=np.ones(4)).passages
+    (build_stored_index(store).path / "ids.npy").write_bytes(b"x")
+    assert build_stored_index(store).rows == 20
+    assert search(store, vector=np.ones(4)).passages
+    assert (other / "precious").exists()
+
+
 def test_recall_counts_what_is_true():
     truth = np.array([[1, 2, -1], [3, 4, 5]])
     assert recall_at(np.array([[1, 9, -1], [5, 4, 3]]), truth) == 4 / 5

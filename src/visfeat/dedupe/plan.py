@@ -64,7 +64,7 @@ def write_plan(found: Duplicates, kind: PlanKind, path: Path) -> int:
 
 def _lines(found: Duplicates, kind: PlanKind, path: Path) -> Iterator[tuple[str, ...]]:
     if kind == "list":
-        for uri, kept, _ in found.superfluous:
+        for uri, kept, _ in _of_files(found):
             source = path_of(uri)
             if _is_one_file(source, path_of(kept)):
                 continue  # whoever deletes what is listed must not lose what a link leads to
@@ -76,6 +76,11 @@ def _lines(found: Duplicates, kind: PlanKind, path: Path) -> Iterator[tuple[str,
     for one in actions:
         numbers = f"{one.score:.6f}", str(one.size_bytes), str(one.mtime_ns)
         yield one.action, str(one.source), str(one.destination), str(one.kept), *numbers
+
+
+def _of_files(found: Duplicates) -> list[tuple[str, str, float]]:
+    """What is not kept and is a file: of a camera's recording nothing can be moved or deleted."""
+    return [one for one in found.superfluous if os.path.isabs(path_of(one[0]))]
 
 
 def _is_one_file(one: str, other: str) -> bool:
@@ -94,9 +99,10 @@ def folder_of(path: Path) -> Path:
 
 def _moves(found: Duplicates, folder: Path) -> Iterator[Action]:
     """What is not kept, under the folder with the path that it has below the folder common to all."""
-    sources = [Path(path_of(uri)) for uri, _, _ in found.superfluous]
+    superfluous = _of_files(found)
+    sources = [Path(path_of(uri)) for uri, _, _ in superfluous]
     base = _common(sources)
-    for source, (_, kept, score) in zip(sources, found.superfluous, strict=True):
+    for source, (_, kept, score) in zip(sources, superfluous, strict=True):
         yield _action("move", source, folder / source.relative_to(base), Path(path_of(kept)), score)
 
 

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ def build_stored_index(
     if len(reader) == 0:
         raise UsageError(f"the store has no rows of {reader.space}; visfeat extract FOLDER --store STORE makes some")
     addresses = reader.table.addresses()
-    known = open_stored_index(store.path, reader)
+    known = _sound(store.path, reader)
     if known is None or not np.array_equal(np.sort(known.index.ids), np.sort(addresses)):
         report(f"indexing {len(addresses)} rows of {reader.space}")
         known = _built(reader, addresses)
@@ -107,6 +108,14 @@ def open_stored_index(store: Path, reader: SpaceReader) -> StoredIndex | None:
         return StoredIndex(index, int(about["probes"]), float(about["recall"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder}: damaged ({error}); visfeat index {store} builds it anew") from None
+
+
+def _sound(store: Path, reader: SpaceReader) -> StoredIndex | None:
+    """The index of a space; None where there is none, or a damaged one, which is built anew."""
+    try:
+        return open_stored_index(store, reader)
+    except StoreError:
+        return None
 
 
 def drop_stored_index(
@@ -149,8 +158,9 @@ def _opened(folder: Path, engine: str) -> ListIndex:
 
 def _keep(store: Path, reader: SpaceReader, built: StoredIndex) -> None:
     """Write the files into a folder of their own, then let the name lead to it; the old folder goes."""
-    before = _folder(store, reader)
-    pointer = _pointer(store, reader)
+    pointer, before = _pointer(store, reader), None
+    with suppress(StoreError):  # a damaged one leads nowhere
+        before = _folder(store, reader)
     try:
         pointer.parent.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=pointer.parent, prefix=f"{reader.space.table_name}."))
@@ -182,11 +192,15 @@ def _folder(store: Path, reader: SpaceReader) -> Path | None:
     pointer = _pointer(store, reader)
     try:
         said = json.loads(pointer.read_text("utf-8"))
+        if said["format"] != FORMAT:
+            return None
+        name = said["folder"]
+        # It is removed when a new one takes its place: it must be ours.
+        if name != Path(name).name or not name.startswith(f"{pointer.stem}."):
+            raise ValueError(f"{name!r} is no folder of an index")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{pointer}: damaged ({error}); remove it, then visfeat index {store} builds it anew"
-        ) from None
-    folder = pointer.parent / str(said.get("folder"))
-    return folder if said.get("format") == FORMAT and folder.is_dir() else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{pointer}: damaged ({error}); visfeat index {store} builds it anew") from None
+    folder = pointer.parent / name
+    return folder if folder.is_dir() else None
