@@ -29,7 +29,7 @@ test: $(VENV)/.all ## install everything, torch too, and run the tests
 slow: $(VENV)/.all ## run the tests that take longer
 	$(BIN)/python -m pytest -m slow
 
-tutorial: $(VENV)/.all ## run the commands of the tutorial, the how-to pages and the FAQ, compare what they print
+tutorial: $(VENV)/.all ## run the commands of the tutorial, the how-to pages, FAQ and notebook, compare what they print
 	$(BIN)/python scripts/tutorial.py --check
 
 lint: $(VENV)/.all ## check style, types and the direction of imports

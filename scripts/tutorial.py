@@ -4,7 +4,8 @@
     python scripts/tutorial.py --check    # run, and compare with the pages; exit status 1 where they differ
     python scripts/tutorial.py --check docs/faq.md
 
-The pages are docs/tutorial.md, docs/faq.md and those of docs/how-to/, unless some are named. Each has a folder and a
+The pages are docs/tutorial.md, docs/faq.md, docs/quickstart.ipynb (numbers within 0.03) and those of docs/how-to/,
+unless some are named. Each has a folder and a
 namespace of its own. A block of ``python`` runs in one namespace with those before it; in a block of ``console`` the
 lines that begin with ``$`` are commands. What they print to standard output (and to standard error, where the page has
 the comment ``<!-- standard error is shown too -->``) stands in the block of ``text`` below, the folder of the run as
@@ -29,8 +30,10 @@ from pathlib import Path
 from typing import Any
 
 import tutorial_figures
+from notebook import run_notebook
 
 DOCS = Path(__file__).parents[1] / "docs"
+_ALWAYS = [DOCS / "tutorial.md", DOCS / "faq.md", DOCS / "quickstart.ipynb"]
 SHOWN_FOLDER = "/home/me/demo"
 _STDERR_TOO = "<!-- standard error is shown too -->"
 _BLOCK = re.compile(
@@ -42,6 +45,7 @@ _BLOCK = re.compile(
 )
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _EXACT = 1e-6
+_OF_CELLS = 0.03
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,14 @@ def _inside(folder: Path) -> Iterator[None]:
 
 def _run(page: Path, *, check: bool) -> int:
     """Run a page and write it, or compare and tell the differences; how many there are."""
-    text = page.read_text("utf-8")
     with tempfile.TemporaryDirectory(prefix="") as work, tempfile.TemporaryDirectory() as drawn:
-        written, differences = run_page(text, Path(work).resolve(), Path(drawn) if check else page.parent)
+        folder = Path(work).resolve()
+        if page.suffix == ".ipynb":
+            written, cells = run_notebook(page, folder, SHOWN_FOLDER)
+            wrong = [cell for cell in cells if not agree(cell.expected, cell.found, within=_OF_CELLS)]
+            differences = [Difference(cell.code, cell.expected, cell.found) for cell in wrong]
+        else:
+            written, differences = run_page(page.read_text("utf-8"), folder, Path(drawn) if check else page.parent)
     if not check:
         page.write_text(written, "utf-8")
         return 0
@@ -148,7 +157,7 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", type=Path, help="these pages alone")
     parser.add_argument("--check", action="store_true", help="compare with the pages and write nothing")
     options = parser.parse_args()
-    pages = options.pages or [DOCS / "tutorial.md", DOCS / "faq.md", *sorted((DOCS / "how-to").glob("*.md"))]
+    pages = options.pages or [*_ALWAYS, *sorted((DOCS / "how-to").glob("*.md"))]
     differences = [_run(page.resolve(), check=options.check) for page in pages]
     return 1 if any(differences) else 0
 
