@@ -104,3 +104,12 @@ def test_relative_paths_are_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = store_with(tmp_path / "s", {str(tmp_path / "a.png"): 1, str(tmp_path / "b.png"): 1})
     assert [one.uri for one in neighbors(store, "a.png")] == [str(tmp_path / "b.png")]
+
+
+def test_the_end_of_a_path_names_the_one_item_that_has_it(tmp_path):
+    store = store_with(tmp_path / "s", {"/p/cats/1.png": 1, "/p/dogs/1.png": 1, "/p/dogs/2.png": 1, "/p/x2.png": 1})
+    reader = store.reader()
+    assert find_row(reader, "cats/1.png") == find_row(reader, "/p/cats/1.png")
+    assert find_row(reader, "2.png") == find_row(reader, "/p/dogs/2.png")
+    with pytest.raises(UsageError, match="1.png: 2 items of the store end so; say more of the path"):
+        find_row(reader, "1.png")

@@ -106,11 +106,24 @@ def find_row(reader: SpaceReader, uri: str, at_s: float | None = None) -> int:
 
 
 def rows_of(reader: SpaceReader, uri: str) -> NDArray[np.int64]:
-    """The indices of an item's rows, at least one; ``uri`` may be a relative path. Raises UsageError."""
+    """The indices of an item's rows, at least one.
+
+    ``uri`` may be a relative path, or the end of a path that only one item has (``cats/1.jpg``). Raises UsageError.
+    """
+    known = reader.join.uris
     for name in (uri, uri_of(uri)):
-        if name in reader.join.uris:
-            rows = np.flatnonzero(reader.join.item == reader.join.uris.index(name))
-            if len(rows):
-                return rows
-    hint = nearest_names(uri, reader.join.uris, most=3) if len(reader.join.uris) < 10_000 else ""
+        if len(rows := _rows_named(reader, name)):
+            return rows
+    ending = [one for one in known if one.endswith(f"/{uri}")]
+    if len(ending) == 1 and len(rows := _rows_named(reader, ending[0])):
+        return rows
+    if len(ending) > 1:
+        raise UsageError(f"{uri}: {len(ending)} items of the store end so; say more of the path, as in {ending[0]}")
+    hint = nearest_names(uri, known, most=3) if len(known) < 10_000 else ""
     raise UsageError(f"{uri}: the store has no features of it{hint}")
+
+
+def _rows_named(reader: SpaceReader, uri: str) -> NDArray[np.int64]:
+    """The indices of the rows of the item of that very URI; none where there is no such item."""
+    known = reader.join.uris
+    return np.flatnonzero(reader.join.item == known.index(uri)) if uri in known else np.empty(0, np.int64)
