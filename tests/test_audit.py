@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from media_made import photo, write_video
 from space_made import blobs, images_of, store_of
 from store_made import RECIPE, done, item_of, writer_of
 from visfeat.audit import Limits, audit
-from visfeat.audit.neighbors import ItemVectors, contradicted, outliers
+from visfeat.audit.neighbors import ItemVectors, contradicted, item_vectors, outliers
 from visfeat.audit.pixels import blur, information, measures, median
 from visfeat.cli.main import main
 from visfeat.errors import UsageError
+from visfeat.store.feature_store import FeatureStore
 from visfeat.store.records import LayerShape, Status
+from visfeat.store.unit_rows import all_unit_rows
 
 
 def test_blur_is_that_of_scikit_image():
@@ -69,6 +72,37 @@ def test_a_label_that_neighbors_contradict():
     (one,) = contradicted(ItemVectors(rows, uris), labels | {uris[wrong]: "b"}, 0.7)
     assert (one.uri, one.score) == (uris[wrong], 1.0)
     assert "'b'" in one.note
+
+
+def test_labels_of_equal_files():
+    rows, truth = blobs(3, 20)
+    uris = tuple(f"/{n}" for n in range(60))
+    labels = {uri: "abc"[kind] for uri, kind in zip(uris, truth, strict=True)}
+    wrong = next(n for n in range(60) if truth[n] == 0)
+    vectors = ItemVectors(rows, uris, {uris[wrong]: ("/copy",)})
+    del labels[uris[wrong]]
+    (one,) = contradicted(vectors, labels | {"/copy": "b"}, 0.7)
+    assert (one.uri, one.score) == ("/copy", 1.0)
+    (one,) = contradicted(vectors, labels | {uris[wrong]: "a", "/copy": "b"}, 0.7)
+    assert (one.uri, one.note) == ("/copy", f"labeled 'b'; its equal {uris[wrong]} is 'a'")
+    (one,) = contradicted(ItemVectors(rows[:2], ("/x", "/y"), {"/y": ("/z",)}), {"/y": "a", "/z": "b"}, 0.7)
+    assert one.uri == "/z"
+
+
+def test_equal_files_of_a_store_are_one_item_with_all_its_names(tmp_path):
+    pytest.importorskip("cv2")
+    picture = Image.fromarray(sharp(1))
+    for name in ("b.png", "a.png", "c.png"):
+        picture.save(tmp_path / name)
+    Image.fromarray(sharp(2)).save(tmp_path / "aa.png")
+    with pytest.raises(SystemExit) as ended:
+        main(["extract", str(tmp_path), "--store", str(tmp_path / "s.vf"), "-m", "classic/color_histogram", "-q"])
+    assert ended.value.code == 0
+    reader = FeatureStore.open(tmp_path / "s.vf").reader()
+    found = item_vectors(reader, all_unit_rows(reader))
+    assert [Path(uri).name for uri in found.uris] in (["a.png", "aa.png"], ["aa.png", "a.png"])
+    ((first, others),) = found.others.items()
+    assert [Path(uri).name for uri in (first, *others)] == ["a.png", "b.png", "c.png"]
 
 
 def sharp(seed, height=160, width=200):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -31,6 +31,8 @@ class ItemVectors:
 
     values: Rows
     uris: tuple[str, ...]
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """First URI -> those of the equal files, where there are any."""
 
 
 def item_vectors(reader: SpaceReader, rows: Rows) -> ItemVectors:
@@ -39,9 +41,15 @@ def item_vectors(reader: SpaceReader, rows: Rows) -> ItemVectors:
     count = np.bincount(reader.join.item, minlength=len(reader.join.uris))
     items = np.flatnonzero(count)
     # The first stored row of an item names its content.
-    items = items[np.sort(np.unique(reader.join.offset[first[items]], return_index=True)[1])]
+    _, kept, content = np.unique(reader.join.offset[first[items]], return_index=True, return_inverse=True)
+    others: dict[str, tuple[str, ...]] = {}
+    for item, before in zip(items, items[kept[content]], strict=True):
+        if item != before:
+            named = reader.join.uris[before]
+            others[named] = (*others.get(named, ()), reader.join.uris[item])
+    items = items[np.sort(kept)]
     means = np.stack([rows[first[one] : first[one] + count[one]].mean(axis=0) for one in items])
-    return ItemVectors(unit_length(means).astype(np.float32), tuple(reader.join.uris[one] for one in items))
+    return ItemVectors(unit_length(means).astype(np.float32), tuple(reader.join.uris[one] for one in items), others)
 
 
 def outliers(vectors: ItemVectors, deviations: float) -> Iterator[Finding]:
@@ -65,18 +73,28 @@ def outliers(vectors: ItemVectors, deviations: float) -> Iterator[Finding]:
 
 
 def contradicted(vectors: ItemVectors, labels: Mapping[str, str], share: float) -> Iterator[Finding]:
-    """Items of whose ten nearest labeled others at least ``share`` have one and the same other label."""
-    known = np.array([index for index, uri in enumerate(vectors.uris) if uri in labels], np.int64)
+    """Items of whose ten nearest labeled others at least ``share`` have one and the same other label.
+
+    Equal files are one item, with the label of the first that has one; those labeled otherwise are told too.
+    """
+    labeled = [[one for one in (uri, *vectors.others.get(uri, ())) if one in labels] for uri in vectors.uris]
+    for first, *others in filter(None, labeled):
+        for uri in others:
+            if labels[uri] != labels[first]:
+                yield Finding(
+                    "label", uri, 1.0, share, f"labeled {labels[uri]!r}; its equal {first} is {labels[first]!r}"
+                )
+    known = np.array([index for index, own in enumerate(labeled) if own], np.int64)
     if len(known) <= LABEL_NEIGHBORS:
         return
     near, _ = _others(vectors.values[known], LABEL_NEIGHBORS)
-    for index, others in zip(known, known[near], strict=True):
-        uri = vectors.uris[index]
-        votes = Counter(labels[vectors.uris[one]] for one in others)
+    for index, neighbors in zip(known, known[near], strict=True):
+        uri = labeled[index][0]
+        votes = Counter(labels[labeled[one][0]] for one in neighbors)
         label, count = votes.most_common(1)[0]
         if label != labels[uri] and count / LABEL_NEIGHBORS >= share:
-            own = votes[labels[uri]]
-            note = f"labeled {labels[uri]!r} as {own} of its {LABEL_NEIGHBORS} neighbors; {count} are {label!r}"
+            own_votes = votes[labels[uri]]
+            note = f"labeled {labels[uri]!r} as {own_votes} of its {LABEL_NEIGHBORS} neighbors; {count} are {label!r}"
             yield Finding("label", uri, count / LABEL_NEIGHBORS, share, note)
 
 
