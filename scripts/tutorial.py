@@ -5,13 +5,12 @@
     python scripts/tutorial.py --check docs/faq.md
 
 The pages are docs/tutorial.md, docs/faq.md, docs/quickstart.ipynb (numbers within 0.03) and those of docs/how-to/,
-unless some are named. Each has a folder and a
-namespace of its own. A block of ``python`` runs in one namespace with those before it; in a block of ``console`` the
-lines that begin with ``$`` are commands. What they print to standard output (and to standard error, where the page has
-the comment ``<!-- standard error is shown too -->``) stands in the block of ``text`` below, the folder of the run as
-``/home/me/demo``. Of that, words must be equal; numbers may differ as the comment ``<!-- numbers within X -->`` above
-the block says, else by 1e-6. ``<!-- figure: NAME(arguments) -->`` before a picture draws it with a function of
-``tutorial_figures.py``.
+unless some are named. Each has a folder and a process of its own, two at a time. A block of ``python`` runs in one
+namespace with those before it; in a block of ``console`` the lines that begin with ``$`` are commands. What they print
+to standard output (and to standard error, where the page has the comment ``<!-- standard error is shown too -->``)
+stands in the block of ``text`` below, the folder of the run as ``/home/me/demo``. Of that, words must be equal; numbers
+may differ as the comment ``<!-- numbers within X -->`` above the block says, else by 1e-6.
+``<!-- figure: NAME(arguments) -->`` before a picture draws it with a function of ``tutorial_figures.py``.
 """
 
 from __future__ import annotations
@@ -25,7 +24,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +149,9 @@ def _run(page: Path, *, check: bool) -> int:
         return 0
     for one in differences:
         print(f"{one.code}\nthe page says:\n{one.expected}\nfound:\n{one.found}")
-    print(f"{page.name}: {len(differences)} blocks differ" if differences else f"{page.name}: all as it says")
+    print(
+        f"{page.name}: {len(differences)} blocks differ" if differences else f"{page.name}: all as it says", flush=True
+    )
     return len(differences)
 
 
@@ -158,7 +162,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare with the pages and write nothing")
     options = parser.parse_args()
     pages = options.pages or [*_ALWAYS, *sorted((DOCS / "how-to").glob("*.md"))]
-    differences = [_run(page.resolve(), check=options.check) for page in pages]
+    with ProcessPoolExecutor(2, max_tasks_per_child=1, mp_context=get_context("spawn")) as processes:
+        differences = list(processes.map(partial(_run, check=options.check), [page.resolve() for page in pages]))
     return 1 if any(differences) else 0
 
 
