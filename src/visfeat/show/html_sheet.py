@@ -6,9 +6,8 @@ import base64
 import html
 import io
 import os
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from PIL import Image
 from visfeat.errors import MediaError, StoreError
 from visfeat.media.item import path_of
 from visfeat.show.contact_sheet import Tile
-from visfeat.show.thumbnail import thumbnail, thumbnails
+from visfeat.show.thumbnail import thumbnail
+from visfeat.show.thumbnails import thumbnails
 
 Moments = dict[tuple[str, float], Image.Image]
 """URI and moment -> picture."""
@@ -88,17 +88,10 @@ def _write_section(file: io.TextIOBase, section: Section) -> None:
 
 def _moments(tiles: Sequence[Tile]) -> Moments:
     """The pictures of the videos that several tiles show."""
-    by_video: dict[str, set[float]] = defaultdict(set)
-    for tile in tiles:
-        if tile.at_s is not None and tile.picture is None:
-            by_video[tile.uri].add(tile.at_s)
-    found: Moments = {}
-    for uri, moments_s in by_video.items():
-        if len(moments_s) > 1:
-            with suppress(MediaError):  # said where each picture would stand
-                pictures = thumbnails(uri, moments_s, _PICTURE_PX)
-                found |= {(uri, at_s): picture for at_s, picture in pictures.items()}
-    return found
+    shown = {(tile.uri, tile.at_s) for tile in tiles if tile.at_s is not None and tile.picture is None}
+    of_video = Counter(uri for uri, _ in shown)
+    several = sorted(moment for moment in shown if of_video[moment[0]] > 1)
+    return {several[index]: picture for index, picture in thumbnails(several, _PICTURE_PX)}
 
 
 def _figure(tile: Tile, moments: Moments) -> str:

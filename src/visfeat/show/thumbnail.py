@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
 from fractions import Fraction
 
 from PIL import Image
@@ -16,7 +14,7 @@ from visfeat.media.item import MediaItem
 from visfeat.media.read import identify
 from visfeat.sample import on_display
 
-_ROUNDING_S = Fraction(1, 1_000_000)
+ROUNDING_S = Fraction(1, 1_000_000)
 """A stored start is the nearest float64 to the exact one and may lie before it, where another frame is on display."""
 
 
@@ -37,31 +35,11 @@ def thumbnail(uri: str, at_s: float | None, box_px: tuple[int, int]) -> Image.Im
     return picture
 
 
-def thumbnails(uri: str, moments_s: Iterable[float], box_px: tuple[int, int]) -> dict[float, Image.Image]:
-    """Moment -> picture, for several moments of one video in one decode; those that no frame is on display at lack.
-
-    Moments and pictures as for ``thumbnail``. Raises MediaError where the file is gone or cannot be decoded.
-    """
-    wanted = {Fraction(at_s) + _ROUNDING_S: at_s for at_s in moments_s}
-    found: dict[float, Image.Image] = {}
-    item, content = identify(MediaItem(uri, size_bytes=0, mtime_ns=0))
-    with closing(open_decoder(item, content, DecodeOptions(reducible_to_px=2 * min(box_px)))) as decoder:
-        for _, time_s, frame in on_display(decoder.frames(), iter(sorted(wanted))):
-            if time_s is None:
-                break  # a still image has no moments
-            picture = Image.fromarray(frame.rgb())
-            picture.thumbnail(box_px, Image.Resampling.LANCZOS)
-            found[wanted[time_s]] = picture
-            if len(found) == len(wanted):
-                break
-    return found
-
-
 def _frame(decoder: Decoder, at_s: float | None) -> Frame:
     """The first frame, or the one on display at ``at_s``."""
     frames = decoder.frames()
     if at_s is None:
         return next(frames)
-    for _, _, frame in on_display(frames, iter([Fraction(at_s) + _ROUNDING_S])):
+    for _, _, frame in on_display(frames, iter([Fraction(at_s) + ROUNDING_S])):
         return frame
     raise BrokenMedia(f"no frame is on display at {at_s:g} s")

@@ -19,13 +19,11 @@ from visfeat.media.item import MediaItem
 from visfeat.media.read import identify
 from visfeat.sample import OnDisplay
 from visfeat.show.contact_sheet import Tile
-from visfeat.show.thumbnail import thumbnail
+from visfeat.show.thumbnail import ROUNDING_S, thumbnail
 
 Moment = tuple[str, float | None]
 """A URI, and seconds after the first displayed frame; None for an image."""
 
-_ROUNDING_S = Fraction(1, 1_000_000)
-"""As in ``thumbnail``: a stored start may lie before the frame's own."""
 _TILE_PX = (320, 240)
 
 
@@ -62,7 +60,7 @@ def _of_video(uri: str, timed: list[tuple[float, int]], box_px: tuple[int, int])
     if not timed:
         return
     item, content = identify(MediaItem(uri, size_bytes=0, mtime_ns=0))
-    sampler = OnDisplay(iter([Fraction(at_s) + _ROUNDING_S for at_s, _ in timed]))
+    sampler = OnDisplay(iter([Fraction(at_s) + ROUNDING_S for at_s, _ in timed]))
     with closing(open_decoder(item, content, DecodeOptions())) as decoder:
         found = (one for frame in decoder.frames() for one in sampler.feed(frame))
         before: tuple[int, Image.Image] | None = None
